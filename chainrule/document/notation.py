@@ -1,0 +1,386 @@
+"""How mathematics is written: from expressions to typeset trees. The only place that decides.
+
+A name is read as a textbook reads it: `x1` is x with subscript 1, `alpha0` is α₀, `W2[u,v]` is W⁽²⁾
+with subscripts u, v. The adjoint of v is v̄, or ∂L/∂v where a derivation prefers fractions, its
+tangent v̇. Numbers are exact where they are short (1/9, 0.05) and rounded otherwise, to a number of
+decimal places; a rounded number says so with ≈.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from fractions import Fraction as Rational
+from typing import Any
+
+from chainrule.document.mathtree import (
+    GREEK,
+    Accent,
+    Both,
+    Cases,
+    Fence,
+    Fraction,
+    Function,
+    Identifier,
+    Math,
+    Num,
+    Op,
+    Power,
+    Root,
+    Row,
+    Subscript,
+    Under,
+    Words,
+    row,
+)
+from chainrule.lang.expr import (
+    Apply,
+    ArgReduce,
+    Expr,
+    IndexValue,
+    Number,
+    Range,
+    Read,
+    Reduce,
+    Ref,
+    Select,
+)
+from chainrule.lang.functions import FUNCTIONS
+from chainrule.lang.integers import Atom, Floor, Integer
+from chainrule.lang.program import Tensor
+
+# how tightly an expression binds: what stands inside something tighter gets brackets
+_CASES, _LOGIC, _RELATION, _SUM, _PRODUCT, _POWER, _ATOM = range(7)
+_INFIX = {"+": _SUM, "-": _SUM, "·": _PRODUCT, "and": _LOGIC, "or": _LOGIC}
+
+Value = Callable[[Ref], Math | None]
+
+
+def number(value: Any, digits: int = 4) -> Math:
+    """A number in its shortest honest form: exact if short, else rounded to `digits` places.
+
+    >>> from chainrule.document.mathtree import text
+    >>> [text(number(v)) for v in (Rational(1, 9), Rational(1, 20), 11.65207145, 36)]
+    ['1/9', '0.05', '11.6521', '36']
+    """
+    if isinstance(value, int):
+        value = Rational(value)
+    if isinstance(value, Rational):
+        plain = _decimal(value, digits)
+        if plain is not None:
+            return Num(plain)
+        if value.denominator <= 1000 and abs(value.numerator) <= 10000:
+            sign = "-" if value < 0 else ""
+            top = Fraction(Num(str(abs(value.numerator))), Num(str(value.denominator)))
+            return Row((Op("-"), top)) if sign else top
+    return Num(rounded(value, digits))
+
+
+def is_exact(value: Any, digits: int = 4) -> bool:
+    """Whether `number` writes the value without rounding it."""
+    if isinstance(value, int):
+        return True
+    return isinstance(value, Rational) and (
+        _decimal(value, digits) is not None
+        or (value.denominator <= 1000 and abs(value.numerator) <= 10000)
+    )
+
+
+def rounded(value: Any, digits: int) -> str:
+    """The value rounded to `digits` decimal places, half to even on the exact value.
+
+    Very large and very small numbers keep `digits` places of a mantissa: 1.2346e-07.
+
+    >>> rounded(Rational(1, 3), 4), rounded(1e-7, 4), rounded(-0.15346568, 4)
+    ('0.3333', '1.0000e-07', '-0.1535')
+    """
+    if not isinstance(value, Rational | int):
+        number = float(value)
+        if number != number or number in (float("inf"), float("-inf")):
+            return str(number)
+        value = number if isinstance(value, float) else Rational(_digits_of(value))
+    value = Rational(value)
+    if value != 0 and not Rational(1, 2 * 10**digits) <= abs(value) < 10**12:
+        return _scientific(value, digits)
+    scaled = round(value * 10**digits)
+    sign = "-" if scaled < 0 else ""
+    whole, part = divmod(abs(scaled), 10**digits)
+    return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"
+
+
+def _digits_of(value: Any) -> str:
+    """A high-precision number's own decimal digits."""
+    return str(value)
+
+
+def _scientific(value: Rational, digits: int) -> str:
+    exponent = len(str(abs(value.numerator))) - len(str(value.denominator))
+    if abs(value) < Rational(10) ** exponent:
+        exponent -= 1
+    mantissa = round(abs(value) / Rational(10) ** exponent * 10**digits)
+    if mantissa >= 10 ** (digits + 1):
+        mantissa, exponent = mantissa // 10, exponent + 1
+    whole, part = divmod(mantissa, 10**digits)
+    point = f".{part:0{digits}d}" if digits else ""
+    return f"{'-' if value < 0 else ''}{whole}{point}e{exponent:+03d}"
+
+
+def _decimal(value: Rational, digits: int) -> str | None:
+    """The finite decimal of a rational if it has at most `digits` places, else None."""
+    scaled = value * 10**digits
+    if scaled.denominator != 1 or abs(value) >= 10**12:
+        return None
+    text = rounded(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class Notation:
+    """How the names of one program are written.
+
+    `style` is "bar" for v̄ or "partial" for ∂L/∂v, where `loss` is what is differentiated; `names`
+    gives tensors names of their own (v₋₁ for x1 in an evaluation trace).
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, Tensor], digits: int = 4, style: str = "bar",
+        loss: Math | None = None, names: Mapping[str, Math] | None = None,
+    ) -> None:
+        self.tensors = tensors
+        self.digits = digits
+        self.style = style
+        self.loss = loss or Identifier("L")
+        self.names = dict(names or {})
+
+    # names
+
+    def tensor(self, name: str, subscripts: tuple[Math, ...] = ()) -> Math:
+        """A tensor's symbol, with subscripts if given."""
+        if name in self.names:
+            return _subscripted(self.names[name], subscripts)
+        tensor = self.tensors.get(name)
+        if tensor is not None and tensor.adjoint_of is not None:
+            of = tensor.adjoint_of
+            if self.style == "partial":
+                return self.partial(self.loss, self.tensor(of, subscripts))
+            return self.accented(of, subscripts, "bar")
+        if tensor is not None and tensor.tangent_of is not None:
+            return self.accented(tensor.tangent_of, subscripts, "dot")
+        return _subscripted(symbol(name), subscripts)
+
+    def accented(self, name: str, subscripts: tuple[Math, ...], kind: str) -> Math:
+        base = self.tensor(name)
+        if isinstance(base, Fraction | Accent):  # a derivative of a derivative
+            return _subscripted(Accent(Fence(base) if isinstance(base, Fraction) else base, kind),
+                                subscripts)
+        return _subscripted(Accent(base, kind), subscripts)
+
+    def partial(self, top: Math, bottom: Math) -> Math:
+        """∂top/∂bottom"""
+        return Fraction(Row((Op("∂"), top)), Row((Op("∂"), bottom)))
+
+    def number(self, value: Any) -> Math:
+        """A number, to this notation's digits."""
+        return number(value, self.digits)
+
+    # expressions
+
+    def ref(self, ref: Ref) -> Math:
+        """A tensor at its subscripts."""
+        return self.tensor(ref.tensor, tuple(self.integer(s) for s in ref.subscripts))
+
+    def expression(self, e: Expr, value: Value | None = None) -> Math:
+        """An expression; where `value` gives something for a reference, that stands for it."""
+        return self._write(e, value)[0]
+
+    def _at(self, e: Expr, value: Value | None, level: int) -> Math:
+        m, binds = self._write(e, value)
+        return m if binds >= level else Fence(m)
+
+    def _write(self, e: Expr, value: Value | None) -> tuple[Math, int]:
+        if isinstance(e, Ref):
+            given = value(e) if value is not None else None
+            if given is not None:
+                return given, _binding(given)
+            return self.ref(e), _ATOM
+        if isinstance(e, Number):
+            m = self.number(e.value)
+            return m, _binding(m)
+        if isinstance(e, Apply):
+            return self._apply(e, value)
+        if isinstance(e, IndexValue):
+            inner = self.integer(e.value)
+            return inner, _binding(inner)
+        if isinstance(e, Select):
+            return self._cases(e, value), _CASES
+        if isinstance(e, Reduce):
+            body = self._at(e.body, value, _PRODUCT)
+            return Row((self._over(e.op, e.indices, e.condition, value), body)), _PRODUCT
+        if isinstance(e, ArgReduce):
+            body = self._at(e.body, value, _PRODUCT)
+            head = self._over(f"arg{e.op}", e.indices, e.condition, value)
+            return Row((head, body)), _PRODUCT
+        raise TypeError(f"not an expression: {e!r}")
+
+    def _apply(self, e: Apply, value: Value | None) -> tuple[Math, int]:
+        form, *symbols = FUNCTIONS[e.function].notation
+        if form == "infix":
+            level = _INFIX.get(symbols[0], _RELATION)
+            left = self._at(e.args[0], value, level if level != _RELATION else _SUM)
+            right = self._at(e.args[1], value, level + 1)
+            if symbols[0] == "+" and _negative(left) is False and _negative(right):
+                right = Fence(right)
+            return row(*_flat(left, symbols[0]), symbols[0], *_flat(right, symbols[0])), level
+        if form == "prefix":
+            inner = self._at(e.args[0], value, _PRODUCT)
+            if _negative(inner):
+                inner = Fence(inner)
+            return row(symbols[0], *_flat(inner, "·")), _SUM
+        if form == "fraction":
+            return Fraction(*(self.expression(a, value) for a in e.args)), _POWER
+        if form in ("power", "square"):
+            base = self._at(e.args[0], value, _ATOM)
+            exponent = Num("2") if form == "square" else self.expression(e.args[1], value)
+            if _negative(base) or isinstance(base, Fraction):
+                base = Fence(base)
+            return Power(base, exponent), _POWER
+        if form == "root":
+            return Root(self.expression(e.args[0], value)), _ATOM
+        if form == "fence":
+            return Fence(self.expression(e.args[0], value), symbols[0], symbols[1]), _ATOM
+        if form == "symbol":
+            return Identifier(symbols[0]), _ATOM
+        if form == "xlogy":
+            logarithm = Function("ln", self.expression(e.args[1], value))
+            return row(self._at(e.args[0], value, _PRODUCT), "·", logarithm), _PRODUCT
+        inside: list[Math | str] = []
+        for a in e.args:
+            inside += [","] if inside else []
+            inside.append(self.expression(a, value))
+        head: Math = Identifier(symbols[0], upright=symbols[0].isascii())
+        if len(symbols) > 1:
+            head = Subscript(head, Num(symbols[1]))
+        argument = row(*inside) if len(inside) != 1 else inside[0]
+        assert isinstance(argument, Math)
+        return Function(head, argument), _ATOM
+
+    def _cases(self, e: Select, value: Value | None) -> Math:
+        rows: list[tuple[Math, Math]] = []
+        node: Expr = e
+        while isinstance(node, Select):
+            rows.append((self.expression(node.then, value),
+                         self.expression(node.condition, value)))
+            node = node.otherwise
+        return Cases((*rows, (self.expression(node, value), Words("otherwise"))))
+
+    def _over(self, op: str, indices: tuple[Range, ...], condition: Expr | None,
+              value: Value | None) -> Math:
+        """Σ, max or argmax with what it runs over: the bound is shown where it is a number."""
+        inside: list[Math | str] = []
+        for r in indices:
+            inside += [","] if inside else []
+            inside.append(Identifier(r.name))
+            number = None if r.size is None else r.size.constant
+            if number is not None and op != "sum":
+                inside += ["<", Num(str(number))]
+        if condition is not None:
+            inside += [",", self.expression(condition, value)]
+        return Under(Op("Σ" if op == "sum" else op), row(*inside))
+
+    # subscripts and sizes
+
+    def integer(self, p: Integer) -> Math:
+        """A subscript or a size: 2i + a."""
+        if p.plain is not None:
+            return symbol(p.plain)
+        items: list[Math | str] = []
+        for monomial, c in p.terms:
+            if items or c < 0:
+                items.append("-" if c < 0 else "+")
+            factors: list[Math] = [self._atom(a) for a in monomial]
+            if abs(c) != 1 or not factors:
+                factors.insert(0, Num(str(abs(c))))
+            items += [factors[0]] if len(factors) == 1 else [Row(tuple(factors))]
+        if not items:
+            return Num("0")
+        if len(items) == 1:
+            only = items[0]
+            assert isinstance(only, Math)
+            return only
+        return row(*items)
+
+    def _atom(self, a: Atom) -> Math:
+        if isinstance(a, Floor):
+            return Fence(Fraction(self.integer(a.numerator), self.integer(a.denominator)),
+                         "⌊", "⌋")
+        if isinstance(a, Read):
+            return self.ref(a.ref)
+        return symbol(str(a))
+
+
+def symbol(name: str) -> Math:
+    """A name as a textbook would print it: x1 is x₁, alpha is α, loss_n is loss with subscript n.
+
+    >>> from chainrule.document.mathtree import text
+    >>> [text(symbol(n)) for n in ("x1", "alpha0", "x_max", "W2", "loss")]
+    ['x₁', 'α₀', 'xₘₐₓ', 'W₂', 'loss']
+    """
+    match = re.fullmatch(r"([^\W\d_]+?[\u0300-\u036f]?)_?(\d+|(?<=_)\w+)", name)
+    if match is None:
+        return _base(name)
+    base, sub = match.groups()
+    return Subscript(_base(base), Num(sub) if sub.isdigit() else _base(sub))
+
+
+def _base(name: str) -> Math:
+    return Identifier(GREEK.get(name, name), upright=len(name) > 1 and name not in GREEK)
+
+
+def _subscripted(base: Math, subscripts: tuple[Math, ...]) -> Math:
+    """Subscripts behind a symbol; one that has a number already carries it as ⁽¹⁾ on top."""
+    if not subscripts:
+        return base
+    tight = all(isinstance(s, Identifier) and len(s.name) == 1 for s in subscripts)
+    inside: list[Math | str] = []
+    for s in subscripts:
+        if inside and not tight:
+            inside.append(",")
+        inside.append(s)
+    sub = Row(tuple(Op(x) if isinstance(x, str) else x for x in inside))
+    only = sub.items[0] if len(sub.items) == 1 else sub
+    accent = base.kind if isinstance(base, Accent) else None
+    core = base.base if isinstance(base, Accent) else base
+    if isinstance(core, Subscript):
+        top = Fence(core.sub) if isinstance(core.sub, Num) else core.sub
+        letter = core.base if accent is None else Accent(core.base, accent)
+        return Both(letter, only, top)
+    if isinstance(core, Fraction | Row):
+        return Subscript(Fence(core), only)
+    return Subscript(base, only)
+
+
+def _negative(m: Math) -> bool:
+    """Whether a typeset tree begins with a minus sign."""
+    if isinstance(m, Num):
+        return m.text.startswith(("-", "−"))
+    return isinstance(m, Row) and bool(m.items) and (m.items[0] == Op("-") or _negative(m.items[0]))
+
+
+def _binding(m: Math) -> int:
+    """How tightly a typeset value binds."""
+    if _negative(m):
+        return _SUM
+    if isinstance(m, Fraction):
+        return _POWER
+    if isinstance(m, Row):
+        texts = {x.text for x in m.items if isinstance(x, Op)}
+        return _SUM if texts & {"+", "-"} else _PRODUCT
+    return _ATOM
+
+
+def _flat(m: Math, operator: str) -> tuple[Math, ...]:
+    """The items of a row that an operator of the same kind may lie beside, else the tree itself."""
+    if isinstance(m, Row):
+        texts = {x.text for x in m.items if isinstance(x, Op)}
+        if operator in ("+", "-") or (operator == "·" and not texts & {"+", "-"}):
+            return m.items
+    return (m,)

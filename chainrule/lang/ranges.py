@@ -1,0 +1,470 @@
+"""Inference: from parsed text to a program in which every index has a range, every tensor a shape.
+
+An index takes the size of the axis that it subscripts plainly. From a compound subscript the range
+of its one unknown index follows from the axis's bounds (`bounds.solve_range`). A tensor that is
+read and never defined is an input; axes of inputs that nothing declares get names of their own,
+after the index that runs over them (`x[n]` has N cells). The ranges are then carried in the program:
+they cannot be inferred again from an adjoint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from chainrule.errors import DefinitionError, KindError, RangeError, ShapeError, did_you_mean
+from chainrule.lang.bounds import extent, larger, solve_range
+from chainrule.lang.expr import (
+    ArgReduce,
+    Expr,
+    IndexValue,
+    Number,
+    Range,
+    Read,
+    Reduce,
+    Ref,
+    children,
+    div,
+    rebuild,
+    walk,
+)
+from chainrule.lang.integers import ONE, ZERO, Integer, Size, product, size
+from chainrule.lang.parse import Parsed, parse
+from chainrule.lang.program import Equation, Program, Shape, Tensor
+from chainrule.lang.verify import arity_error, verify
+
+
+def program(text: str, name: str = "formula") -> Program:
+    """The program that a text describes, with shapes and ranges inferred, verified.
+
+    Raises `FormulaSyntaxError`, `UnknownNameError`, `ShapeError`, `RangeError`, `DefinitionError`
+    or another `ChainruleError`, each with the place in the text.
+
+    >>> p = program("z[n,u] = sum(v) W[u,v]*x[n,v] + b[u]")
+    >>> [str(axis) for axis in p.tensors["z"].shape]
+    ['N', 'U']
+    """
+    return infer(parse(text, name))
+
+
+@dataclass(slots=True)
+class _Variable:
+    """An index variable in one scope, and the axes that it subscripts plainly."""
+
+    name: str
+    size: Integer | None
+    explicit: bool
+    plain: list[tuple[Ref, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """All index variables of one equation, in the order met, and its compound subscripts."""
+
+    variables: list[_Variable] = field(default_factory=list)
+    compound: list[tuple[Ref, int, dict[str, _Variable]]] = field(default_factory=list)
+
+
+def infer(parsed: Parsed) -> Program:
+    """The verified program of a parsed text."""
+    return _Inference(parsed).run()
+
+
+class _Inference:
+    """One run of inference; its tables grow as equations are met."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self.parsed = parsed
+        self.tensors: dict[str, Tensor] = {}
+        self.bound: dict[str, Integer] = {}  # what an unknown size turned out to be
+        self.wishes: dict[str, list[str]] = {}  # names that an unknown size might take
+        self.inputs: list[str] = []
+        self.defined_at: dict[str, int] = {}
+        self.pieces: dict[str, list[Shape]] = {}
+        for number, equation in enumerate(parsed.equations):
+            self.defined_at[equation.target] = number
+        self.size_names = set(parsed.sizes)
+        for tensor in parsed.declared:
+            if tensor.name in self.tensors:
+                raise DefinitionError(f"{tensor.name} is declared twice", tensor.span)
+            self.tensors[tensor.name] = tensor
+            self.inputs.append(tensor.name)
+            for axis in tensor.shape:
+                self.size_names.update(axis.sizes())
+
+    def run(self) -> Program:
+        done: list[tuple[Equation, _Scope | None]] = []
+        for number, equation in enumerate(self.parsed.equations):
+            if equation.target in self.inputs:
+                self.refuse_target(equation)
+            scope = self.equation(number, equation)
+            done.append((equation, scope))
+        equations = self.finished(done)
+        outputs = self.outputs(equations)
+        result = Program(
+            tensors=self.tensors,
+            inputs=tuple(_natural_order(self.inputs, len(self.parsed.declared))),
+            equations=equations,
+            outputs=outputs,
+            updates=self.parsed.updates,
+            source=self.parsed.text,
+        )
+        return verify(result)
+
+    def refuse_target(self, equation: Equation) -> None:
+        name = equation.target
+        declared = {t.name for t in self.parsed.declared}
+        if name in declared:
+            raise DefinitionError(f"{name} is declared as an input and defined by an equation",
+                                  equation.origin.span, "drop one of the two")
+        raise DefinitionError(f"{name} is read before it is defined", equation.origin.span,
+                              "an equation may only read what stands above it: move this line up")
+
+    # one equation: find its variables, give them ranges, find its target's shape
+
+    def equation(self, number: int, equation: Equation) -> _Scope | None:
+        scalar = not equation.ranges and not equation.subscripts
+        scope = _Scope()
+        env: dict[str, _Variable] = {}
+        for r in equation.ranges:
+            env[r.name] = self.variable(scope, r)
+        for s in equation.subscripts:
+            self.gathers(s, scope, env, number)
+        if equation.condition is not None:
+            self.collect(equation.condition, scope, env, number)
+        self.collect(equation.body, scope, env, number)
+        if scope.variables or scope.compound:
+            self.solve(scope, equation)
+        self.pieces.setdefault(equation.target, []).append(self.target_shape(equation, env))
+        if self.defined_at[equation.target] == number:
+            self.define(equation)
+        return None if scalar and not scope.variables else scope
+
+    def variable(self, scope: _Scope, r: Range) -> _Variable:
+        variable = _Variable(r.name, r.size, r.size is not None)
+        scope.variables.append(variable)
+        return variable
+
+    def collect(self, e: Expr, scope: _Scope, env: dict[str, _Variable], number: int) -> None:
+        """Meet every reference and every reduction of an expression, in the order written."""
+        if type(e) is Ref:
+            self.reference(e, scope, env, number)
+        elif isinstance(e, IndexValue):
+            self.gathers(e.value, scope, env, number)
+        else:
+            if isinstance(e, Reduce | ArgReduce):
+                env = dict(env)
+                for r in e.indices:
+                    env[r.name] = self.variable(scope, r)
+            for part in children(e):
+                self.collect(part, scope, env, number)
+
+    def gathers(self, s: Integer, scope: _Scope, env: dict[str, _Variable], number: int) -> None:
+        if s.plain is None and s.constant is None:
+            for a in s.atoms():
+                if isinstance(a, Read):
+                    self.reference(a.ref, scope, env, number, "integer")
+
+    def reference(
+        self, ref: Ref, scope: _Scope, env: dict[str, _Variable], number: int, kind: str = "real"
+    ) -> None:
+        tensor = self.tensors.get(ref.tensor)
+        if tensor is None or ref.tensor in self.pieces and self.defined_at[ref.tensor] >= number:
+            tensor = self.first_met(ref, number, kind)
+        if len(tensor.shape) != len(ref.subscripts):
+            raise arity_error(tensor, ref)
+        if kind == "integer" and tensor.kind != "integer":
+            if tensor.role != "data" or ref.tensor in {t.name for t in self.parsed.declared}:
+                raise KindError(f"{ref.tensor} is a subscript here, and its values are reals",
+                                ref.span, f"declare it as `integer {ref.tensor}[…]` or `label`")
+            self.tensors[ref.tensor] = replace(tensor, kind="integer")
+        for axis, s in enumerate(ref.subscripts):
+            if s.plain is not None:
+                variable = env.get(s.plain)
+                if variable is None:
+                    raise RangeError(f"{s.plain} is not an index here", ref.span)
+                variable.plain.append((ref, axis))
+            elif s.constant is None:
+                scope.compound.append((ref, axis, env))
+                self.gathers(s, scope, env, number)
+
+    def first_met(self, ref: Ref, number: int, kind: str) -> Tensor:
+        """An input nobody declared; or a read that comes too early."""
+        name = ref.tensor
+        later = self.defined_at.get(name, -1)
+        if later == number or name in self.pieces:
+            raise DefinitionError(f"{name} is defined in terms of itself", ref.span,
+                                  "give each new value a new name, such as "
+                                  f"{name}_new; for state write `update {name} = {name}_new`")
+        if later > number:
+            target = self.parsed.equations[later]
+            mutual = any(isinstance(n, Ref) and n.tensor == self.parsed.equations[number].target
+                         for n in walk(target.body))
+            if mutual:
+                raise DefinitionError(
+                    f"{name} and {self.parsed.equations[number].target} are defined in terms of "
+                    "each other", ref.span, "break the circle: one of them must come first")
+            raise DefinitionError(f"{name} is read before it is defined", ref.span,
+                                  "an equation may only read what stands above it: move it up")
+        unknown = tuple(size(f"?{name}.{axis}") for axis in range(len(ref.subscripts)))
+        tensor = Tensor(name, unknown, kind, "data", span=ref.span)
+        self.tensors[name] = tensor
+        self.inputs.append(name)
+        return tensor
+
+    # ranges
+
+    def solve(self, scope: _Scope, equation: Equation) -> None:
+        waiting = [v for v in scope.variables if v.size is None]
+        while waiting:
+            rest = []
+            for variable in waiting:
+                variable.size = self.from_plain(variable) or self.from_compound(variable, scope)
+                if variable.size is None:
+                    rest.append(variable)
+            if len(rest) == len(waiting):
+                raise RangeError(
+                    f"nothing says how far the index {rest[0].name} runs",
+                    equation.origin.span,
+                    f"give it a bound, such as sum({rest[0].name} < 3) or `with {rest[0].name} < N`",
+                )
+            waiting = rest
+        for variable in scope.variables:
+            for ref, axis in variable.plain:
+                self.agree(variable, ref, axis, scope)
+
+    def from_plain(self, variable: _Variable) -> Integer | None:
+        sizes = [self.axis(ref, axis) for ref, axis in variable.plain if ref.outside is None]
+        for s in sizes:
+            if not _unknown(s):
+                return s
+        return sizes[0] if sizes else None
+
+    def from_compound(self, variable: _Variable, scope: _Scope) -> Integer | None:
+        for ref, axis, env in scope.compound:
+            s = ref.subscripts[axis]
+            if env.get(variable.name) is not variable or variable.name not in s.indices():
+                continue
+            ranges = {n: v.size for n, v in env.items() if v.size is not None}
+            if any(n not in ranges for n in s.indices() if n != variable.name):
+                continue
+            before = after = ZERO
+            if ref.outside is not None:
+                if ref.outside.pads is None:
+                    continue
+                before, after = ref.outside.pads[axis]
+            found = solve_range(s, variable.name, self.axis(ref, axis), before, after, ranges)
+            if found is not None:
+                self.nonempty(found, variable, ref, axis)
+                return found
+        for ref, axis in variable.plain:  # plain, but padded: the axis and its pads
+            if ref.outside is not None and ref.outside.pads is not None:
+                before, after = ref.outside.pads[axis]
+                return self.axis(ref, axis) + after
+        return None
+
+    def nonempty(self, found: Integer, variable: _Variable, ref: Ref, axis: int) -> None:
+        number = found.constant
+        if number is not None and number < 1:
+            raise RangeError(
+                f"no value of {variable.name} keeps {ref.subscripts[axis]} on axis {axis} of "
+                f"{ref.tensor}, which has {self.axis(ref, axis)} cells", ref.span,
+                "the window is larger than what it slides over: pad it, or use a smaller window")
+
+    def agree(self, variable: _Variable, ref: Ref, axis: int, scope: _Scope) -> None:
+        """An index's range and the axis it subscripts plainly: equal, or bounded on purpose."""
+        have, want = self.resolve(variable.size or ZERO), self.axis(ref, axis)
+        if have == want or ref.outside is not None:
+            return
+        if self.unify(want, have) or (not variable.explicit and self.unify(have, want)):
+            return
+        if variable.explicit:
+            limit, cells = have.constant, want.constant
+            if limit is not None and cells is not None and limit > cells:
+                raise RangeError(
+                    f"{variable.name} runs to {limit - 1}, and axis {axis} of {ref.tensor} has "
+                    f"only {cells} cells", ref.span)
+            return
+        others = [f"axis {k} of {r.tensor}" for r, k in variable.plain
+                  if self.axis(r, k) == have]
+        raise ShapeError(
+            f"the index {variable.name} runs over {have} cells ({', '.join(others) or 'here'}) and "
+            f"over {want} (axis {axis} of {ref.tensor})", ref.span,
+            "nothing broadcasts by itself: sizes must be equal, or the subscript be 0 "
+            f"(as in {ref.tensor}[0])")
+
+    def axis(self, ref: Ref, axis: int) -> Integer:
+        return self.resolve(self.tensors[ref.tensor].shape[axis])
+
+    def resolve(self, s: Integer) -> Integer:
+        """A size with the unknown ones replaced by what they turned out to be."""
+        if not self.bound or s.constant is not None:
+            return s
+        while any(isinstance(a, Size) and a.name in self.bound for a in s.atoms()):
+            s = s.substitute(lambda a: self.bound.get(a.name) if isinstance(a, Size) else None)
+        return s
+
+    def unify(self, unknown: Integer, found: Integer) -> bool:
+        """Set an unknown size, if it is one."""
+        if not _unknown(unknown):
+            return False
+        atom = unknown.terms[0][0][0]
+        if atom in list(found.atoms()):
+            return False
+        self.bound[atom.name] = found  # type: ignore[attr-defined]
+        return True
+
+    # targets
+
+    def target_shape(self, equation: Equation, env: dict[str, _Variable]) -> Shape:
+        if not equation.subscripts:
+            return ()
+        ranges = {n: v.size for n, v in env.items() if v.size is not None}
+        shape = []
+        for axis, s in enumerate(equation.subscripts):
+            ends = extent(s, ranges)
+            gathered = [a for a in s.atoms() if isinstance(a, Read)]
+            if ends is None and len(s.terms) == 1 and gathered:
+                below = self.tensors[gathered[0].ref.tensor].below
+                if below is not None:
+                    ends = ZERO, below - 1
+            if ends is None:
+                raise RangeError(
+                    f"the size of axis {axis} of {equation.target} does not follow from {s}",
+                    equation.origin.span,
+                    "declare the labels' bound, as in `label y[N] < K`" if gathered else None)
+            shape.append(self.resolve(ends[1]) + 1)
+        return tuple(shape)
+
+    def define(self, equation: Equation) -> None:
+        """All pieces of a tensor are met: its shape is the hull of theirs."""
+        shapes = self.pieces[equation.target]
+        hull = [*shapes[0]]
+        for shape in shapes[1:]:
+            if len(shape) != len(hull):
+                raise ShapeError(f"{equation.target} has {len(hull)} axes in one equation and "
+                                 f"{len(shape)} in another", equation.origin.span)
+            for axis, (a, b) in enumerate(zip(hull, shape, strict=True)):
+                both = larger(self.resolve(a), self.resolve(b))
+                if both is None and (self.unify(self.resolve(a), b) or self.unify(b, a)):
+                    both = self.resolve(b)
+                if both is None:
+                    raise ShapeError(
+                        f"axis {axis} of {equation.target} has {a} cells in one equation and {b} "
+                        "in another", equation.origin.span)
+                hull[axis] = both
+        self.tensors[equation.target] = Tensor(equation.target, tuple(hull),
+                                               span=equation.origin.span)
+
+    # the finished program
+
+    def finished(self, done: list[tuple[Equation, _Scope | None]]) -> tuple[Equation, ...]:
+        """Name the sizes that stayed unknown, and put shapes and ranges in their places."""
+        self.name_sizes([scope for _, scope in done if scope is not None])
+        if self.bound:
+            for name, tensor in self.tensors.items():
+                if tensor.shape:
+                    self.tensors[name] = replace(
+                        tensor, shape=tuple(self.resolve(s) for s in tensor.shape))
+        equations = []
+        for equation, scope in done:
+            if scope is not None:
+                equation = self.filled(equation, scope)
+            equations.append(equation)
+        return tuple(equations)
+
+    def name_sizes(self, scopes: list[_Scope]) -> None:
+        taken = {*self.tensors, *self.size_names}
+        wishes: dict[str, str] = {}
+        for scope in scopes:
+            for variable in scope.variables:
+                for ref, axis in variable.plain:
+                    s = self.axis(ref, axis)
+                    if _unknown(s):
+                        wishes.setdefault(str(s), variable.name.upper())
+        for name in self.inputs:
+            for axis, s in enumerate(self.tensors[name].shape):
+                s = self.resolve(s)
+                for a in list(s.atoms()):
+                    if isinstance(a, Size) and a.name.startswith("?") and a.name not in self.bound:
+                        wish = wishes.get(a.name, f"{name}_{axis}")
+                        if wish in taken:
+                            wish = f"{name}_{axis}"
+                        while wish in taken:
+                            wish += "_"
+                        taken.add(wish)
+                        self.bound[a.name] = size(wish)
+
+    def filled(self, equation: Equation, scope: _Scope) -> Equation:
+        sizes = iter([Range(v.name, self.resolve(v.size or ZERO)) for v in scope.variables])
+        ranges = tuple(next(sizes) for _ in equation.ranges)
+        condition = equation.condition
+        if condition is not None:
+            condition = self.fill(condition, sizes)
+        body = self.fill(equation.body, sizes)
+        return replace(equation, ranges=ranges, condition=condition, body=body)
+
+    def fill(self, e: Expr, sizes: Iterator[Range]) -> Expr:
+        """The expression with its reductions' ranges, and means written as quotients."""
+        if isinstance(e, Reduce | ArgReduce):
+            indices = tuple(next(sizes) for _ in e.indices)
+            condition = None if e.condition is None else self.fill(e.condition, sizes)
+            body = self.fill(e.body, sizes)
+            if isinstance(e, ArgReduce):
+                return ArgReduce(e.op, indices, condition, body, e.which, e.span)
+            if e.op != "mean":
+                return Reduce(e.op, indices, condition, body, e.span)
+            total = Reduce("sum", indices, condition, body, e.span)
+            if condition is not None:
+                return div(total, Reduce("sum", indices, condition, Number(1), e.span))
+            count = product(r.size or ONE for r in indices)
+            number = count.constant
+            return div(total, Number(number) if number is not None else IndexValue(count, e.span))
+        parts = children(e)
+        done = tuple(self.fill(part, sizes) for part in parts)
+        if all(a is b for a, b in zip(parts, done, strict=True)):
+            return e
+        return rebuild(e, done)
+
+    def outputs(self, equations: tuple[Equation, ...]) -> tuple[str, ...]:
+        if self.parsed.outputs is not None:
+            for name in self.parsed.outputs:
+                if name not in self.tensors:
+                    raise DefinitionError(f"the output {name} is not defined", None,
+                                          did_you_mean(name, list(self.tensors)))
+            return self.parsed.outputs
+        read = {n.tensor for e in equations for n in walk(e.body) if isinstance(n, Ref)}
+        for e in equations:
+            for s in e.subscripts:
+                read.update(a.ref.tensor for a in s.atoms() if isinstance(a, Read))
+        targets = dict.fromkeys(e.target for e in equations)
+        return tuple(t for t in targets if t not in read) or tuple(targets)[-1:]
+
+
+def _unknown(s: Integer) -> bool:
+    """Whether a size is nothing but one that is not known yet."""
+    if len(s.terms) != 1 or s.terms[0][1] != 1 or len(s.terms[0][0]) != 1:
+        return False
+    a = s.terms[0][0][0]
+    return isinstance(a, Size) and a.name.startswith("?")
+
+
+def _natural_order(names: list[str], declared: int) -> list[str]:
+    """Undeclared inputs in the order met, but x1 before x2 where a family is numbered.
+
+    >>> _natural_order(["x2", "b", "x1"], 0)
+    ['x1', 'b', 'x2']
+    """
+    kept, met = names[:declared], names[declared:]
+    families: dict[str, list[tuple[int, str]]] = {}
+    for name in met:
+        match = re.fullmatch(r"(.*?)_?(\d{1,9})", name)
+        if match:
+            families.setdefault(match[1], []).append((int(match[2]), name))
+    queues = {base: iter(sorted(members)) for base, members in families.items()}
+    ordered = []
+    for name in met:
+        match = re.fullmatch(r"(.*?)_?(\d{1,9})", name)
+        ordered.append(next(queues[match[1]])[1] if match else name)
+    return kept + ordered

@@ -1,0 +1,15 @@
+"""The limits that are checked before work is done, so that hostile input costs nothing."""
+
+from typing import Final
+
+FORMULA_CHARACTERS: Final = 4_000  # one formula given on a command line or to `parse_formula`
+FORMULA_TOKENS: Final = 2_000  # tokens of one statement
+NESTING: Final = 100  # brackets, signs and powers inside each other
+LITERAL_DIGITS: Final = 100  # digits of one number
+CONSTANT_EXPONENT: Final = 1_000  # the largest constant power
+EQUATIONS_READ: Final = 100_000  # statements of one program text
+EQUATIONS_DERIVED: Final = 1_000_000  # equations of a program that chainrule derived
+TENSOR_BYTES: Final = 4 * 2**30  # one tensor, checked before it is allocated
+TENSOR_AXES: Final = 16  # axes of one tensor, indices of one loop
+WORKED_CELLS: Final = 1_000_000  # cells times terms that the cell-by-cell evaluator will visit
+PROGRAM_CHARACTERS: Final = 16_000_000  # a program's text as a whole
