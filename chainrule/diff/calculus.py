@@ -74,9 +74,9 @@ def _scaled(factor: Expr, d: Expr, node: Apply, argument: int) -> Expr:
 
     A plain quantity that stood behind the differentiated factor stays behind: (u v)' = u'v + uv'.
     """
-    if argument == 0 and len(node.args) == 2 and isinstance(factor, Ref):
-        return mul(d, factor)
-    return mul(factor, d)
+    behind = argument == 0 and len(node.args) == 2 and isinstance(factor, Ref)
+    reciprocal = isinstance(factor, Apply) and factor.function == "div" and factor.args[0] == ONE
+    return mul(d, factor) if behind or reciprocal else mul(factor, d)
 
 
 def _active(e: Expr, active: Collection[str]) -> bool:

@@ -32,6 +32,7 @@ from chainrule.document.mathnodes import (
     is_long,
     is_sign,
     is_word,
+    needs_tall_fence,
     on_letter,
     symbol_of,
 )
@@ -39,9 +40,16 @@ from chainrule.document.mathtext import number_text
 from chainrule.errors import visible
 
 
-def mathml(m: Math, display: bool = False) -> str:
-    """The tree as a `<math>` element of presentation MathML (the Core subset), escaped."""
-    shown = ' display="block"' if display else ""
+def mathml(m: Math, display: bool = False, large: bool = False) -> str:
+    """The tree as a `<math>` element of presentation MathML (the Core subset), escaped.
+
+    `display` sets it on a line of its own, `large` in its full size within a line.
+
+    >>> from chainrule.document.mathtree import Identifier, Num, Power
+    >>> mathml(Power(Identifier("x"), Num("2")))
+    '<math><msup><mi>x</mi><mn>2</mn></msup></math>'
+    """
+    shown = ' display="block"' if display else ' displaystyle="true"' if large else ""
     return f"<math{shown}>{_mathml(m)}</math>"
 
 
@@ -100,7 +108,7 @@ def _mathml_row(m: Row) -> str:
     return f"<mrow>{''.join(pieces)}</mrow>"
 
 
-_OVER = {"bar": "¯", "dot": "˙", "hat": "^", "tilde": "~"}
+_OVER = {"bar": "¯", "dot": "˙", "hat": "ˆ", "tilde": "˜"}
 
 
 def _mathml_accent(m: Accent) -> str:
@@ -109,7 +117,8 @@ def _mathml_accent(m: Accent) -> str:
         return _mathml(pushed)
     stretch = "true" if is_long(m.base) and m.kind != "dot" else "false"
     mark = f'<mo stretchy="{stretch}">{_OVER[m.kind]}</mo>'
-    return f'<mover accent="true">{_mathml(m.base)}{mark}</mover>'
+    # No accent attribute: with it some browsers set the mark so low that it touches the letter.
+    return f"<mover>{_mathml(m.base)}{mark}</mover>"
 
 
 def _mathml_under(m: Under) -> str:
@@ -119,9 +128,11 @@ def _mathml_under(m: Under) -> str:
     return f"<munderover>{inner}{_mathml(m.above)}</munderover>"
 
 
-def _brackets(inner: str, left: str, right: str) -> str:
-    opening = f'<mo form="prefix" fence="true">{_safe(left)}</mo>' if left else ""
-    closing = f'<mo form="postfix" fence="true">{_safe(right)}</mo>' if right else ""
+def _brackets(inner: str, left: str, right: str, grow: bool = True) -> str:
+    """Brackets around it; those that need not grow say so, as a stretched one stands apart."""
+    stretch = "" if grow else ' stretchy="false"'
+    opening = f'<mo form="prefix" fence="true"{stretch}>{_safe(left)}</mo>' if left else ""
+    closing = f'<mo form="postfix" fence="true"{stretch}>{_safe(right)}</mo>' if right else ""
     return f"<mrow>{opening}{inner}{closing}</mrow>"
 
 
@@ -166,7 +177,7 @@ _MATHML: dict[type[Math], Callable[[Any], str]] = {
     Under: _mathml_under,
     Matrix: _mathml_matrix,
     Cases: _mathml_cases,
-    Fence: lambda m: _brackets(_mathml(m.body), m.open, m.close),
+    Fence: lambda m: _brackets(_mathml(m.body), m.open, m.close, needs_tall_fence(m.body)),
     Words: lambda m: f"<mtext>{_safe(m.text).replace(' ', chr(160))}</mtext>",
     Function: _mathml_function,
     Mark: lambda m: f'<mrow class="mark">{_mathml(m.body)}</mrow>',

@@ -68,7 +68,7 @@ def _text_row(m: Row, tight: bool) -> str:
             alone = isinstance(item, Fence) and isinstance(items[i - 1], Identifier | Subscript)
             coefficient = isinstance(items[i - 1], Num) and not isinstance(item, Num | Fraction)
             words = isinstance(item, Words) or isinstance(items[i - 1], Words)
-            if not (alone or coefficient or words):
+            if not (alone or coefficient or words or tight):
                 pieces.append(" ")
         elif i and isinstance(items[i - 1], Op) and items[i - 1].text in BIG:  # type: ignore[attr-defined]
             pieces.append(" ")
@@ -252,7 +252,7 @@ def _block_row(m: Row) -> list[str]:
 
 def beside(blocks: list[list[str]], baseline: bool = True) -> list[str]:
     """Blocks of lines side by side, their middle lines level (or their first lines)."""
-    middles = [len(b) // 2 if baseline else 0 for b in blocks]
+    middles = [(len(b) - 1) // 2 if baseline else 0 for b in blocks]
     above = max(middles, default=0)
     below = max((len(b) - m for b, m in zip(blocks, middles, strict=True)), default=0)
     lines = [""] * (above + below)

@@ -211,6 +211,8 @@ class Notation:
             inner = self.integer(e.value)
             return inner, _binding(inner)
         if isinstance(e, Select):
+            if e.then == Number(1) and e.otherwise == Number(0):  # Iverson's bracket
+                return Fence(self.expression(e.condition, value), "[", "]"), _ATOM
             return self._cases(e, value), _CASES
         if isinstance(e, Reduce):
             body = self._at(e.body, value, _PRODUCT)

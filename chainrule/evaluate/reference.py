@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, DefinitionError, DomainError, KindError, RangeError
-from chainrule.evaluate.arithmetic import FloatArithmetic, in_domain, outside_domain, text_of
+from chainrule.evaluate.arithmetic import FloatArithmetic
 from chainrule.evaluate.arrays import NumpyArithmetic, Value, first
+from chainrule.evaluate.domains import in_domain, outside_domain, text_of
 from chainrule.evaluate.loops import Loop
 from chainrule.evaluate.values import Sizes, bind, cell_name, check_bytes, shapes
 from chainrule.lang.expr import Apply, Expr, Number, Ref, Select
@@ -156,9 +157,9 @@ class _Runner:
         for node in reversed(chain):
             args = [result, *(self.scalar_value(part, where) for part in node.args[1:])]
             entry = FUNCTIONS[node.function]
-            if self.check and entry.domain is not None:
-                if not in_domain(self.floats, node.function, args):
-                    raise outside_domain(node, args, text_of(node.args[-1]), where)
+            guarded = self.check and entry.domain is not None
+            if guarded and not in_domain(self.floats, node.function, args):
+                raise outside_domain(node, args, text_of(node.args[-1]), where)
             result = entry.value(self.floats, *args)
         return result
 

@@ -24,7 +24,6 @@ from chainrule.lang.expr import (
     div,
     exact,
     mul,
-    neg,
     power,
     sub,
     walk,
@@ -87,7 +86,7 @@ class Symbolic:
             for base, n in monomial:
                 body = mul(body, power(base, Number(n)))
             if total is None:
-                total = neg(_times(-c, body)) if c < 0 else _times(c, body)
+                total = _times(c, body)
             elif c < 0:
                 total = sub(total, _times(-c, body))
             else:

@@ -507,7 +507,7 @@ def _check_number(tensor: Tensor, number: Fraction | float, where: str, sizes: S
         )
 
 
-def _shown(number: Fraction | float) -> str:
+def _shown(number: Any) -> str:
     return f"{float(number):g}" if abs(number) < 1e300 else "too large"
 
 
@@ -517,6 +517,7 @@ def _refuse(bad: Any, tensor: Tensor, data: Any, sizes: Sizes) -> None:
         return
     place = tuple(int(k) for k in next(zip(*bad.nonzero(), strict=True), ()))
     value = data[place].item()
-    number: Any = value if value != value else _scalar(value)
+    number = _scalar(value)
+    assert number is not None
     _check_number(tensor, number, cell_name(tensor.name, place), sizes)
     raise LimitError(f"{cell_name(tensor.name, place)} does not fit into 64 bits", tensor.span)

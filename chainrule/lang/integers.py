@@ -356,8 +356,9 @@ def known(p: Integer, sizes: Mapping[str, int]) -> Integer:
 
 def _bracketed(p: Integer) -> str:
     text = _text(p)
-    simple = len(p.terms) == 1 and (p.constant is not None or len(p.terms[0][0]) == 1)
-    plain = simple and (p.constant is None and p.terms[0][1] == 1 or (p.constant or 0) >= 0)
+    number = p.constant
+    single = len(p.terms) == 1 and p.terms[0][1] == 1 and len(p.terms[0][0]) == 1
+    plain = single if number is None else number >= 0
     return text if plain and "/" not in text else f"({text})"
 
 

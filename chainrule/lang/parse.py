@@ -30,8 +30,9 @@ from chainrule.errors import (
     UnknownNameError,
     did_you_mean,
 )
+from chainrule.lang.cursor import Names
 from chainrule.lang.expr import Expr, Range, free_indices
-from chainrule.lang.grammar import Grammar, Names
+from chainrule.lang.grammar import Grammar
 from chainrule.lang.integers import Integer
 from chainrule.lang.macros import DEPTH, Macro, check_depth
 from chainrule.lang.program import Equation, Origin, Tensor
@@ -221,7 +222,7 @@ class _Reader:
             raise DefinitionError(f"{name} is declared twice", span)
         if word != "size" and name in self.names.sizes:
             raise DefinitionError(f"{name} is a size, it cannot be a tensor too", span)
-        if name in self.names.tensors and self.names.tensors[name]:
+        if self.names.tensors.get(name):
             raise DefinitionError(f"{name} is defined above", span, "declare inputs first")
         return name
 

@@ -183,14 +183,14 @@ class _Printer:
         if infix is not None:
             return self._infix(e, *infix)
         if e.function == "neg":
-            return self._negative(e.args[0])
+            text = self._at(e.args[0], _PRODUCT)
+            # a sign joins the number behind it: -2*x is (-2)*x
+            return f"-({text})" if text[0].isdigit() else f"-{text}", _SUM, False
         if e.function == "pow":
             base, exponent = e.args
             raised = self._at(exponent, _SIGN)
-            if isinstance(exponent, Number | IndexValue) and raised.startswith("-"):
-                raised = f"({raised})"
-            _, _, open_end = self._parts(exponent)
-            return f"{self._at(base, _ATOM)}^{raised}", _POWER, open_end and raised[0] != "("
+            raised = f"({raised})" if raised.startswith("-") else raised
+            return f"{self._at(base, _ATOM)}^{raised}", _POWER, False
         if e.function == "not":
             return f"not {self._at(e.args[0], _NOT)}", _NOT, False
         if not e.args:
@@ -201,47 +201,37 @@ class _Printer:
         left, right = e.args
         product = power == _PRODUCT
         first = self._at(left, power + (power == _COMPARE), last=not product)
-        if product and first.startswith("-") and not isinstance(left, Number):
-            first = first if _is_signed_product(left) else f"({first})"
-        if e.function == "div" and _is_quotient(left, right):
+        if e.function == "div" and _are_whole(left, right):
             first = f"({first})"  # a quotient of two literals would read as one number
+        if product and isinstance(right, Reduce | ArgReduce):
+            return f"{first}{sign}{self.text(right)}", power, True
         second = self._at(right, power + 1)
-        if second.startswith("-"):
+        if second.startswith("-") and power != _COMPARE:
             second = f"({second})"
-        _, _, open_end = self._parts(right)
-        return f"{first}{sign}{second}", power, open_end and second[0] != "("
-
-    def _negative(self, inner: Expr) -> tuple[str, int, bool]:
-        """`-a*b`: a sign takes the whole product behind it, except from a number."""
-        text = self._at(inner, _PRODUCT)
-        if text[0].isdigit() or text[0] == ".":
-            text = f"({text})"
-        elif _swallows(inner):
-            text = f"({text})"
-        _, _, open_end = self._parts(inner)
-        return f"-{text}", _SUM, open_end and text[0] != "("
+        return f"{first}{sign}{second}", power, False
 
     # references and reductions
 
     def _reference(self, e: Ref) -> str:
         if not e.subscripts:
             return e.tensor
-        inside = ",".join(map(str, e.subscripts))
-        if any(" " in str(s) for s in e.subscripts):
-            inside = ", ".join(map(str, e.subscripts))
+        inside = _listed(e.subscripts)
         if e.outside is not None:
             inside += _outside_text(e.outside, e.subscripts)
         return f"{e.tensor}[{inside}]"
 
     def _reduction(self, e: Reduce | ArgReduce) -> str:
-        known = self._known((e.body,))
+        known = self._known(e.body)
         items = self._binders(e.indices, e.condition, known, "<", ())
         name = e.op
         if isinstance(e, ArgReduce):
             name = f"arg{e.op}"
             if len(e.indices) > 1:
                 items += f"; {e.which}"
-        body = self._at(e.body, _PRODUCT)
+        signed = isinstance(e.body, Apply) and e.body.function == "neg"
+        body = self.text(e.body) if signed else self._at(e.body, _PRODUCT)
+        if body.startswith("-") and name in ("max", "min"):
+            body = f"({body})"  # max(a, b) - c is a difference
         return f"{name}({items}) {body}"
 
     def _binders(
@@ -250,67 +240,72 @@ class _Printer:
     ) -> str:  # fmt: skip
         """The items of a reduction's brackets or of a `with`, ranges first.
 
-        The names in `silent` stand on the left-hand side, so that they need no item of their own.
+        The names in `silent` need no item of their own: the reader knows them for indices.
         """
         items = []
+        bare = set()  # indices that a condition `i < 3` would give a range
         for r in ranges:
             if r.size is None or not self.bounds or known.get(r.name) == r.size:
+                bare.add(r.name)
                 if r.name not in silent:
                     items.append(r.name)
             else:
                 items.append(f"{r.name}{sign}{r.size}")
         for part in _conjuncts(condition):
             text = self._at(part, _OR)
-            if isinstance(part, Apply) and part.function in ("lt", "le"):
-                left = part.args[0]
-                if isinstance(left, Ref) or (isinstance(left, IndexValue) and left.value.plain):
-                    text = self._condition(part, text, ranges)
-                elif isinstance(left, Number) and left.value == 0:
-                    text = f"({text})"  # 0 <= i < 3 would give i its range
+            first, _, rest = text.partition(" ")
+            scalars = {node.tensor for node in walk(part)
+                       if isinstance(node, Ref) and not node.subscripts}  # fmt: skip
+            if rest.startswith(("< ", "<= ")) and (first in bare or first in scalars):
+                text = f"({text})"
             items.append(text)
         return ", ".join(items)
 
-    def _condition(self, part: Apply, text: str, ranges: Iterable[Range]) -> str:
-        """`i < 3` as a condition: in brackets where it would be read as the range of i."""
-        left, right = part.args
-        if isinstance(left, Ref):
-            return text if left.subscripts else f"({text})"
-        names = {r.name for r in ranges}
-        bound = (isinstance(right, Number) and isinstance(right.value, int)) or (
-            isinstance(right, IndexValue) and not right.value.indices()
-        )
-        own = isinstance(left, IndexValue) and left.value.plain in names
-        return f"({text})" if own and bound else text
-
-    def _known(self, bodies: Iterable[Expr | None]) -> dict[str, Integer | None]:
+    def _known(self, body: Expr) -> dict[str, Integer | None]:
         """The ranges that an index's plain places in tensors of known shape give it."""
         found: dict[str, Integer | None] = {}
-        if self.shapes is None:
-            return found
-        for body in bodies:
-            for node in walk(body) if body is not None else ():
-                if not isinstance(node, Ref) or node.tensor not in self.shapes:
+        shapes = self.shapes or {}
+        for node in walk(body):
+            if not isinstance(node, Ref) or node.tensor not in shapes:
+                continue
+            pads = None if node.outside is None else node.outside.pads
+            for k, (s, axis) in enumerate(
+                zip(node.subscripts, shapes[node.tensor], strict=False)
+            ):
+                if s.plain is None:
                     continue
-                for s, axis in zip(node.subscripts, self.shapes[node.tensor], strict=False):
-                    if s.plain is not None:
-                        before = found.get(s.plain, axis)
-                        found[s.plain] = axis if before == axis else None
+                if node.outside is not None and (pads is None or pads[k] != (ZERO, ZERO)):
+                    found[s.plain] = None
+                elif found.get(s.plain, axis) == axis:
+                    found[s.plain] = axis
+                else:
+                    found[s.plain] = None
         return found
 
     def equation(self, e: Equation) -> str:
         """`target[subscripts] = body with …`."""
         left = e.target
         if e.subscripts:
-            separator = ", " if any(" " in str(s) for s in e.subscripts) else ","
             drop = "; drop" if e.dropping else ""
-            left += f"[{separator.join(map(str, e.subscripts))}{drop}]"
-        known = self._known((e.body,))
+            left += f"[{_listed(e.subscripts)}{drop}]"
+        known = self._known(e.body)
         silent = {name for s in e.subscripts for name in s.indices()}
-        if e.accumulate:
-            silent |= _subscripting(e.body)
+        summed = [r for r in e.ranges if r.name not in silent]
+        # the reader finds them in this order, unless a `with` names some of them first
+        order = [i for i in _subscripting(e.body) if i in {r.name for r in summed}]
+        if order == [r.name for r in summed] and all(
+            r.size is None or not self.bounds or known.get(r.name) == r.size for r in summed
+        ):
+            silent.update(order)
         text = f"{left} {'+=' if e.accumulate else '='} {self.text(e.body)}"
         items = self._binders(e.ranges, e.condition, known, " < ", silent)
         return f"{text} with {items}" if items else text
+
+
+def _listed(subscripts: tuple[Integer, ...]) -> str:
+    """Subscripts with commas, and spaces after these where a subscript has spaces."""
+    texts = [str(s) for s in subscripts]
+    return (", " if any(" " in text for text in texts) else ",").join(texts)
 
 
 def _outside_text(outside: Outside, places: tuple[Integer, ...]) -> str:
@@ -339,21 +334,9 @@ def _polynomial_power(p: Integer) -> int:
     return _PRODUCT if monomial else _ATOM
 
 
-def _is_signed_product(e: Expr) -> bool:
-    """Whether `-2*x` begins with a number that keeps its sign, as the left factor of a product."""
-    while isinstance(e, Apply) and e.function in ("mul", "div"):
-        e = e.args[0]
-    return isinstance(e, Number)
-
-
-def _is_quotient(left: Expr, right: Expr) -> bool:
-    """Whether both are whole literals."""
-    return all(isinstance(e, Number) and isinstance(e.value, int) for e in (left, right))
-
-
-def _swallows(e: Expr) -> bool:
-    """Whether a sign in front would join what an index begins (`-i*x` is no `(-i)*x`)."""
-    return isinstance(e, IndexValue)
+def _are_whole(*numbers: Expr) -> bool:
+    """Whether all are whole literals."""
+    return all(isinstance(e, Number) and isinstance(e.value, int) for e in numbers)
 
 
 def _conjuncts(condition: Expr | None) -> list[Expr]:
@@ -367,7 +350,10 @@ def _conjuncts(condition: Expr | None) -> list[Expr]:
     return parts[::-1]
 
 
-def _subscripting(e: Expr) -> set[str]:
-    """The indices that stand in some subscript, so that a reader knows them for indices."""
-    return {i for node in walk(e) if isinstance(node, Ref) for s in node.subscripts
-            for i in s.indices()}  # fmt: skip
+def _subscripting(e: Expr) -> list[str]:
+    """The indices that stand in subscripts, in order, so that a reader knows them for indices."""
+    found: dict[str, None] = {}
+    for node in walk(e):
+        if isinstance(node, Ref):
+            found.update(dict.fromkeys(i for s in node.subscripts for i in s.indices()))
+    return list(found)

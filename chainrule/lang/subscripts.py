@@ -10,26 +10,21 @@ amounts before and after; without amounts any distance is allowed.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from chainrule.errors import ArityError, FormulaSyntaxError, KindError, LimitError
+from chainrule.errors import ArityError, KindError, LimitError
+from chainrule.lang.cursor import SUM, Cursor
 from chainrule.lang.expr import Expr, Number, Outside, Ref, exact, walk
 from chainrule.lang.integers import ZERO, Integer, index
 from chainrule.lang.numerals import literal, whole
 from chainrule.limits import TENSOR_AXES
 
-if TYPE_CHECKING:
-    from chainrule.lang.grammar import Grammar
 
-_SUM = 60  # the binding power of + and -, so that no comparison is read
-
-
-def subscripts(g: Grammar) -> tuple[tuple[Integer, ...], Outside | None]:
+def subscripts(g: Cursor) -> tuple[tuple[Integer, ...], Outside | None]:
     """The subscripts between the square brackets that begin here, and step over them."""
     end = g.closes[g.at]
     g.deeper()
     inside, g.inside = g.inside, True
-    bars, g._bars = g._bars, 0
+    bars, g.bars = g.bars, 0
     g.at += 1
     if g.at == end:
         raise g.fail("there is no subscript between these brackets", "a scalar has none", end)
@@ -48,19 +43,18 @@ def subscripts(g: Grammar) -> tuple[tuple[Integer, ...], Outside | None]:
         raise LimitError(f"more than {TENSOR_AXES} axes", g.span(end, end + 1))
     g.at = end + 1
     g.inside = inside
-    g._bars = bars
-    g._depth -= 1
+    g.bars = bars
+    g.depth -= 1
     return tuple(found), outside
 
 
-def subscript(g: Grammar) -> Integer:
+def subscript(g: Cursor) -> Integer:
     """One integer polynomial."""
     start = g.at
-    if g.kinds[start] == "name" and g.texts[start] in g.bound:
-        if g.kinds[start + 1] in (",", "]"):
-            g.at += 1
-            return index(g.texts[start])
-    e = g.expression(_SUM)
+    if g.kinds[start + 1] in (",", "]") and g.texts[start] in g.bound:
+        g.at += 1
+        return index(g.texts[start])
+    e = g.expression(SUM)
     value = whole(e)
     if value is None:
         raise KindError(
@@ -68,12 +62,11 @@ def subscript(g: Grammar) -> Integer:
             g.span(start), _advice(e),
         )  # fmt: skip
     for node in walk(e):
-        if type(node) is Ref and not node.tensor.startswith("("):
-            if g.names.tensors.get(node.tensor) == "real":
-                raise KindError(
-                    f"{node.tensor} holds real numbers, a subscript has to be an integer",
-                    node.span, f"declare it as `label {node.tensor}` or `integer {node.tensor}`",
-                )  # fmt: skip
+        if type(node) is Ref and g.names.tensors.get(node.tensor) == "real":
+            raise KindError(
+                f"{node.tensor} holds real numbers, a subscript has to be an integer",
+                node.span, f"declare it as `label {node.tensor}` or `integer {node.tensor}`",
+            )  # fmt: skip
     return value
 
 
@@ -83,7 +76,7 @@ def _advice(e: Expr) -> str:
     return "use + - * // % only"
 
 
-def _outside(g: Grammar, places: tuple[Integer, ...], end: int) -> Outside:
+def _outside(g: Cursor, places: tuple[Integer, ...], end: int) -> Outside:
     """`; pad AMOUNTS with FILL`."""
     g.at += 1
     if g.texts[g.at] != "pad":
@@ -123,7 +116,7 @@ def _outside(g: Grammar, places: tuple[Integer, ...], end: int) -> Outside:
     return Outside(fill, tuple(pads))
 
 
-def _fill(g: Grammar) -> Number:
+def _fill(g: Cursor) -> Number:
     """A number with a sign, or an infinity."""
     sign = 1
     if g.kinds[g.at] in ("-", "+"):
@@ -143,8 +136,4 @@ def _fill(g: Grammar) -> Number:
     if g.texts[here] == "inf":
         return Number(sign * float("inf"))
     g.at = here
-    error = FormulaSyntaxError(
-        f"expected a number, inf or -inf to fill with, found {g.found_here()}",
-        g.span(here, here + 1),
-    )
-    raise error
+    raise g.fail(f"expected a number, inf or -inf to fill with, found {g.found_here()}")

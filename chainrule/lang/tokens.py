@@ -36,7 +36,8 @@ _SPELLINGS = {
     "≤": "<=", "≥": ">=", "≠": "!=",
 }  # fmt: skip
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
-_JOINS = frozenset("+ - * / // % ^ = += < <= > >= == != ,".split()) | WORDS
+_JOINS = WORDS | {"+", "-", "*", "/", "//", "%", "^", "=", "+=", ","}
+_JOINS |= {"<", "<=", ">", ">=", "==", "!="}
 
 _NUMBER = r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
 _PLAIN = re.compile(
@@ -121,9 +122,7 @@ class Tokenizer:
                     if found != ";":
                         continue
                     kinds.append(";")
-                elif not kinds:
-                    continue
-                elif found != ";" and kinds[-1] in _JOINS:
+                elif not kinds or (found != ";" and kinds[-1] in _JOINS):
                     continue
                 else:
                     return self._ended(tokens)
@@ -234,8 +233,8 @@ class Tokenizer:
         if place >= 0:
             c = self.text[place]
             raise FormulaSyntaxError(
-                f"the invisible character U+{ord(c):04X}"
-                f" ({unicodedata.name(c, 'a control character').lower()}) cannot stand in a formula",
+                f"the invisible character U+{ord(c):04X} "
+                f"({unicodedata.name(c, 'a control character').lower()}) cannot stand in a formula",
                 self.span(place, place + 1), "delete it",
             )  # fmt: skip
 

@@ -26,6 +26,7 @@ from chainrule.render.svg import HEIGHT, Box, halo, label_svg, picture, shown, w
 
 DRAWN_NODES: Final = 300  # beyond that a picture shows nothing
 _LAYER_GAP, _NODE_GAP, _WAY_GAP = 96.0, 26.0, 22.0
+_SMALL_LETTER = 6.9  # the width of a letter on an edge
 _SWEEPS = 12
 
 
@@ -193,7 +194,7 @@ def _place(graph: Graph, layers: Layers, ways: Ways) -> dict[str, Box]:
     labels = max(
         (display_width(words(s)) for e in graph.edges for s in (e.above, e.below)), default=0
     )
-    gap = max(_LAYER_GAP, 7.4 * labels + 40)
+    gap = max(_LAYER_GAP, 7.4 * labels + 58)
     boxes: dict[str, Box] = {}
     x = 0.0
     for layer in layers:
@@ -201,17 +202,17 @@ def _place(graph: Graph, layers: Layers, ways: Ways) -> dict[str, Box]:
             name: shown(nodes[name].label, nodes[name].value) for name in layer if name in nodes
         }
         wide = max(widths.values(), default=0.0)
-        y = 0.0
+        y = 0.0  # only the order counts here; `_settle` finds the heights
         for name in layer:
             tall = HEIGHT if name in nodes else 0.0
             boxes[name] = Box(x + wide / 2, y + tall / 2, widths.get(name, 0.0), tall)
             y += tall + _NODE_GAP
         x += wide + gap
-    _settle(layers, ways, boxes)
+    _settle(layers, ways, boxes, _NODE_GAP + (14 if labels else 0))
     return boxes
 
 
-def _settle(layers: Layers, ways: Ways, boxes: dict[str, Box]) -> None:
+def _settle(layers: Layers, ways: Ways, boxes: dict[str, Box], gap: float) -> None:
     """Moves each layer towards its neighbours' heights, back and forth, keeping distances."""
     before, after = _neighbours(ways)
     for sweep in range(2 * _SWEEPS):
@@ -226,11 +227,11 @@ def _settle(layers: Layers, ways: Ways, boxes: dict[str, Box]) -> None:
                 )
                 spots = [boxes[other].y for other in near]
                 wanted.append(sum(spots) / len(spots) if spots else boxes[name].y)
-            for name, y in zip(layer, _apart(layer, wanted, boxes), strict=True):
+            for name, y in zip(layer, _apart(layer, wanted, boxes, gap), strict=True):
                 boxes[name] = boxes[name].at(y)
 
 
-def _apart(layer: list[str], wanted: list[float], boxes: dict[str, Box]) -> list[float]:
+def _apart(layer: list[str], wanted: list[float], boxes: dict[str, Box], gap: float) -> list[float]:
     """The heights nearest to those wanted (least squares) that keep order and distance.
 
     With the distances taken off this is isotonic regression: neighbours that would pass each other
@@ -240,8 +241,8 @@ def _apart(layer: list[str], wanted: list[float], boxes: dict[str, Box]) -> list
     for i, name in enumerate(layer):
         if i:
             above, own = boxes[layer[i - 1]], boxes[name]
-            gap = _NODE_GAP if above.height and own.height else _WAY_GAP
-            total += (above.height + own.height) / 2 + gap
+            free = gap if above.height and own.height else _WAY_GAP
+            total += (above.height + own.height) / 2 + free
         offsets.append(total)
     pools: list[tuple[float, int]] = []  # sum, count
     for spot, offset in zip(wanted, offsets, strict=True):
@@ -342,7 +343,7 @@ def _edge_labels(segments: list[Segment], edge: Edge, taken: list[Box]) -> list[
     above, below = words(edge.above), words(edge.below)
     if not above and not below:
         return []
-    width = max(display_width(above), display_width(below)) * 6.9 + 4
+    width = max(display_width(above), display_width(below)) * _SMALL_LETTER + 4
     best: tuple[float, Box] | None = None
     for k, segment in enumerate(segments):
         for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74):
@@ -396,7 +397,7 @@ def neurons(
             for i, a in enumerate(left):
                 pieces.append(_joined(a, b, radius))
                 if weights and (said := weights[k][j][i]):
-                    labels.append(_weight(a, b, radius, said, j - i))
+                    labels.append(_weight(a, b, radius, said, [box for _, box in labels]))
     for column, (layer, places) in enumerate(zip(layers, centres, strict=True)):
         kind = "input" if column == 0 else "output" if column == len(layers) - 1 else "op"
         for label, (x, y) in zip(layer, places, strict=True):
@@ -416,13 +417,23 @@ def _joined(a: Point, b: Point, radius: float) -> tuple[str, Box]:
     return line, Box.spanning(x0, min(y0, y1), x1, max(y0, y1))
 
 
-def _weight(a: Point, b: Point, radius: float, said: Math | str, shift: int) -> tuple[str, Box]:
-    """A weight on its line, nearer to the neuron where fewer lines meet, so that few overlap."""
-    t = 0.28 if shift % 2 == 0 else 0.4
-    x = a[0] + radius + (b[0] - a[0] - 2 * radius) * t
-    y = a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0])
-    width = display_width(words(said)) * 6.9
-    return halo(said, x, y + 4, "cr-value"), Box(x, y, width, 16)
+def _weight(
+    a: Point, b: Point, radius: float, said: Math | str, taken: list[Box]
+) -> tuple[str, Box]:
+    """A weight on its line, where it runs into the fewest other weights."""
+    width = display_width(words(said)) * _SMALL_LETTER + 4
+    across = b[0] - a[0] - 2 * radius
+    best: tuple[float, Box] | None = None
+    for t in (0.25, 0.35, 0.18, 0.65, 0.75, 0.82, 0.45, 0.55):
+        x = a[0] + radius + across * t
+        y = a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0])
+        box = Box(x, y, width, 16)
+        cost = sum(box.overlap(other) for other in taken)
+        if best is None or cost < best[0]:
+            best = (cost, box)
+    assert best is not None
+    box = best[1]
+    return halo(said, box.x, box.y + 4, "cr-value"), box
 
 
 __all__ = ["DRAWN_NODES", "Edge", "Graph", "Node", "ascii", "neurons", "svg"]

@@ -7,6 +7,7 @@ ordinary text: italic letters, subscripts lowered by their baseline.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Final
@@ -83,6 +84,11 @@ def words(label: Math | str) -> str:
     return text(label) if isinstance(label, Math) else visible(label)
 
 
+def _minus(word: str) -> str:
+    """Text for a picture: a hyphen that is a minus sign looks like one."""
+    return re.sub(r"(?<!\w)-(?=[\d. (∞a-zα-ω])", "−", word)
+
+
 def shown(label: Math | str, value: Math | str) -> float:
     """The width of a node with that label and that value below it."""
     letters, small = display_width(words(label)), display_width(words(value))
@@ -100,9 +106,9 @@ def label_svg(
         f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{corner:.1f}"/>'
     )
     said = words(value)
-    lines = _anchored(label, box.x, box.y + (-2.0 if said else 5.0), "")
+    lines = _anchored(label, box.x, box.y + (-3.0 if said else 5.0), "")
     if said:
-        lines += _anchored(value, box.x, box.y + 14.0, ' class="cr-small" font-size="12.5"')
+        lines += _anchored(value, box.x, box.y + 15.0, ' class="cr-small" font-size="12.5"')
     kind = kind if kind in {"input", "op", "output"} else "op"
     return f'<g class="cr-{kind}">{outline}{lines}</g>', box
 
@@ -110,59 +116,70 @@ def label_svg(
 def halo(label: Math | str, x: float, y: float, kind: str) -> str:
     """A label on an edge, with a rim in the colour of the ground that interrupts the line."""
     color = "#c2452d" if kind == "cr-back" else "currentColor"
-    return _anchored(
-        label, x, y, f' class="cr-small cr-halo {kind}" font-size="12.5" fill="{color}"'
-    )
+    rim = 'stroke="#fff" stroke-width="4" paint-order="stroke"'
+    look = f' class="cr-small cr-halo {kind}" font-size="12.5" fill="{color}" {rim}'
+    return _anchored(label, x, y, look)
 
 
 def _anchored(label: Math | str, x: float, y: float, attributes: str) -> str:
-    inner = _spans(label) if isinstance(label, Math) else escape(visible(label))
+    inner = _spans(label) if isinstance(label, Math) else escape(_minus(visible(label)))
     base = "" if "fill=" in attributes else ' fill="currentColor"'
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle"{base}{attributes}>{inner}</text>'
 
 
+Run = tuple[str, bool, int]  # text, slanted, pixels below the line
+
+
 def _spans(m: Math) -> str:
-    """Mathematics as spans of text: letters slanted, subscripts and powers off the line."""
+    """Mathematics as spans of text; each moves the pen by its own height less that before it."""
+    found, level = [], 0
+    for word, slanted, down in _runs(m):
+        attributes = ' font-style="italic"' if slanted else ""
+        attributes += ' font-size="72%"' if down else ""
+        attributes += f' dy="{down - level}"' if down != level else ""
+        level = down
+        word = escape(_minus(word))
+        found.append(f"<tspan{attributes}>{word}</tspan>" if attributes else word)
+    return "".join(found)
+
+
+def _runs(m: Math) -> list[Run]:
+    """Mathematics as runs of text: letters slanted, subscripts and powers off the line."""
     match m:
         case Identifier():
-            word = escape(text(m))
-            slanted = len(word) == 1 and not m.upright
-            return f'<tspan font-style="italic">{word}</tspan>' if slanted else word
-        case Accent(Identifier() as base, _) if len(text(base)) == 1:
-            return f'<tspan font-style="italic">{escape(text(m))}</tspan>'
+            word = text(m)
+            return [(word, len(word) == 1 and not m.upright, 0)]
+        case Accent(Identifier() as base, _):
+            return [(text(m), len(text(base)) == 1, 0)]
         case Accent(Subscript(base, sub), kind):
-            return _spans(Subscript(Accent(base, kind), sub))
+            return _runs(Subscript(Accent(base, kind), sub))
         case Subscript(base, sub):
-            return _spans(base) + _off(sub, 4)
+            return [*_runs(base), _off(sub, 4)]
         case Power(Identifier() | Subscript() | Fence() as base, exponent):
-            return _spans(base) + _off(exponent, -6)
+            return [*_runs(base), _off(exponent, -6)]
         case Both(base, sub, sup):
-            return _spans(base) + _off(sub, 4) + _off(sup, -6)
+            return [*_runs(base), _off(sub, 4), _off(sup, -6)]
         case Fence(body, left, right):
-            return escape(left) + _spans(body) + escape(right)
+            return [(left, False, 0), *_runs(body), (right, False, 0)]
         case Function(str() as name, argument):
-            return escape(text(Identifier(name))) + "(" + _spans(argument) + ")"
-        case Row(items) if _simple(items):
-            spaced = text(m)
-            found = []
-            for item in items:
-                piece = text(item)
-                at = spaced.find(piece)
-                found.append(escape(spaced[:at]) + _spans(item))
-                spaced = spaced[at + len(piece) :]
-            return "".join(found) + escape(spaced)
-    return escape(text(m))
+            return [(f"{text(Identifier(name))}(", False, 0), *_runs(argument), (")", False, 0)]
+        case Row(items) if not any(isinstance(item, Fraction) for item in items):
+            return _row_runs(items, text(m))
+    return [(text(m), False, 0)]
 
 
-def _simple(items: tuple[Math, ...]) -> bool:
-    """Whether the pieces of a row stand in its text one after another as they are alone."""
-    return all(not isinstance(item, Fraction) for item in items)
+def _row_runs(items: tuple[Math, ...], spaced: str) -> list[Run]:
+    """The runs of a row's items with the spaces that its text has between them."""
+    found: list[Run] = []
+    for item in items:
+        at = max(spaced.find(text(item)), 0)
+        found += [(spaced[:at], False, 0), *_runs(item)]
+        spaced = spaced[at + len(text(item)) :]
+    return [run for run in [*found, (spaced, False, 0)] if run[0]]
 
 
-def _off(m: Math, by: int) -> str:
-    """A script: smaller, moved down (or up), and a hairline that moves the pen back."""
-    inner = escape(text(m, tight=True).replace("-", "−"))
-    return f'<tspan font-size="72%" dy="{by}">{inner}</tspan><tspan dy="{-by}">\u200b</tspan>'
+def _off(m: Math, down: int) -> Run:
+    return text(m, tight=True).replace("-", "−"), False, down
 
 
 def picture(pieces: list[tuple[str, Box]], title: str, description: str) -> str:

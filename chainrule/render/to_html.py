@@ -56,18 +56,20 @@ _LOOKS: Final = """
   vertical-align: middle; font-weight: inherit; white-space: nowrap; }
 .chainrule thead th { color: var(--cr-soft); font-size: .9rem; font-weight: 600;
   vertical-align: bottom; white-space: normal; }
-.chainrule thead tr:last-child th { border-bottom: 1px solid var(--cr-soft); }
+.chainrule thead tr:last-child > * { border-bottom: 1px solid var(--cr-soft); }
 .chainrule thead th[scope=colgroup] { color: var(--cr-ink); }
 .chainrule thead .titled { border-bottom: 1px solid var(--cr-rule); }
 .chainrule tbody tr { border-bottom: 1px solid var(--cr-rule); }
 .chainrule .from { padding-left: 1.6em; }
 .chainrule .right { text-align: right; } .chainrule .center { text-align: center; }
-.chainrule .prose { white-space: normal; min-width: 12rem; }
-.chainrule td.strong, .chainrule th.strong { background: var(--cr-mark); font-weight: 600; }
+.chainrule .prose { white-space: normal; min-width: 12rem; max-width: 34rem;
+  overflow-wrap: anywhere; }
+.chainrule td.strong, .chainrule th.strong { background: var(--cr-mark); font-weight: 600;
+  padding-left: .6em; }
 .chainrule .mark { background: var(--cr-mark); outline: 1px solid var(--cr-soft);
   border-radius: 2px; }
 .chainrule mtable.cases mtd { text-align: left; }
-.chainrule .chain { display: grid; gap: .5em .5em; align-items: center; justify-content: start;
+.chainrule .chain { display: grid; gap: .5em .5em; align-items: baseline; justify-content: start;
   grid-template-columns: max-content max-content max-content minmax(10rem, 1fr); }
 .chainrule .chain .why { color: var(--cr-soft); font-size: .93rem; padding-left: 1.4em; }
 .chainrule code, .chainrule pre { font: .92em/1.45 ui-monospace, "Cascadia Mono", Menlo,
@@ -174,9 +176,9 @@ def _chain(chain: Chain) -> str:
     rows = []
     for i, link in enumerate(chain.links):
         cells = (
-            mathml(chain.lhs) if i == 0 else "",
+            mathml(chain.lhs, large=True) if i == 0 else "",
             mathml(Row((Op(link.relation),))),
-            mathml(link.math),
+            mathml(link.math, large=True),
         )
         shown = "".join(f"<span>{cell}</span>" for cell in cells)
         rows.append(f'{shown}<span class="why">{_inlines(link.reason)}</span>')
@@ -234,7 +236,10 @@ def _row(table: Table, row: tuple[Cell, ...], starts: set[int]) -> str:
             more.append("prose")
         kind = _classes(column.align, *more, opens=i in starts)
         source = f' title="{_text(cell.source)}"' if cell.source else ""
-        inner = _inlines(cell.content)
+        inner = "".join(
+            mathml(part, large=True) if isinstance(part, Math) else _inline(part)
+            for part in cell.content
+        )
         heads = i == 0 and table.row_header and inner
         tag, scope = ("th", ' scope="row"') if heads else ("td", "")
         cells.append(f"<{tag}{scope}{kind}{source}>{inner}</{tag}>")

@@ -11,6 +11,7 @@ from typing import Final
 
 from chainrule.document.blocks import (
     Block,
+    Cell,
     Chain,
     Code,
     CodeBlock,
@@ -27,9 +28,11 @@ from chainrule.document.blocks import (
     Paragraph,
     Strong,
     Table,
+    Text,
     by_group,
     plain,
 )
+from chainrule.document.mathnodes import needs_tall_fence
 from chainrule.document.mathtree import Math, Op, display_width, latex, latex_words, text
 
 _PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
@@ -42,13 +45,17 @@ _PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
 \emergencystretch=3em
 """
 # The fragment brings its own helper, so that it can be pasted into any article.
-_HELPER: Final = r"""\providecommand{\crfit}[1]{\begingroup\setbox0=\hbox{#1}%
+_HELPER: Final = r"""\providecommand{\crfit}[1]{\ifvmode\leavevmode\fi\begingroup\setbox0=\hbox{#1}%
   \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\box0}\else\box0\fi\endgroup}
+\providecommand{\crair}[1]{\begingroup\setbox0=\hbox{#1}%
+  \dimen0=\ht0\advance\dimen0 3pt\ht0=\dimen0%
+  \dimen0=\dp0\advance\dimen0 3pt\dp0=\dimen0\box0\endgroup}
 """
 _SECTIONS = ("section", "subsection", "subsubsection", "paragraph")
 _NOTES = {"note": "Note.", "kink": "Kink.", "warning": "Warning."}
 _ROWS_A_PIECE = 30  # a longer table is cut, so that it can cross a page
 _LINKS_A_PIECE = 20
+_PROSE = 45  # a longer cell of prose is broken into lines
 _WIDE = 150  # columns of text beyond which groups go one under the other
 _REASON_ROOM = 96  # a line of a chain and its reason side by side, in columns of text
 
@@ -70,8 +77,10 @@ def _inlines(content: Inlines) -> str:
 def _inline(part: Inline) -> str:
     if isinstance(part, Math):
         return f"${latex(part)}$"
+    if isinstance(part, Code):
+        return f"\\texttt{{{_typed(part.text)}}}"
     words = latex_words(part.text)
-    command = {Code: "texttt", Strong: "textbf", Emph: "emph"}.get(type(part))
+    command = {Strong: "textbf", Emph: "emph"}.get(type(part))
     return f"\\{command}{{{words}}}" if command else words
 
 
@@ -155,15 +164,24 @@ def _tabular(table: Table, start: int) -> str:
     if any(c.header for c in table.columns):
         lines.append(" & ".join(_inlines(c.header) for c in table.columns) + " \\\\ \\hline")
     for row in table.rows[start : start + _ROWS_A_PIECE]:
-        cells = (
-            f"\\textbf{{\\boldmath {_inlines(c.content)}}}" if c.emphasis else _inlines(c.content)
-            for c in row
-        )
         # Braces keep a row that starts with a bracket from being read as an option of \\.
-        lines.append("{}" + " & ".join(cells) + " \\\\")
+        lines.append("{}" + " & ".join(map(_cell, row)) + " \\\\")
     body = "\n".join([*lines, "\\hline"])
     strut = "\\renewcommand{\\arraystretch}{1.35}"
     return f"\\crfit{{{strut}\\begin{{tabular}}{{{shape}}}\n{body}\n\\end{{tabular}}}}"
+
+
+def _cell(cell: Cell) -> str:
+    """A cell's content, its fractions at full size with a little air around them."""
+    tall = any(isinstance(part, Math) and needs_tall_fence(part) for part in cell.content)
+    inner = "".join(
+        f"$\\displaystyle {latex(part)}$" if isinstance(part, Math) and tall else _inline(part)
+        for part in cell.content
+    )
+    if display_width(plain(cell.content)) > _PROSE and any(type(c) is Text for c in cell.content):
+        inner = f"\\parbox{{0.38\\linewidth}}{{\\raggedright\\strut {inner}\\strut}}"
+    inner = f"\\textbf{{\\boldmath {inner}}}" if cell.emphasis else inner
+    return f"\\crair{{{inner}}}" if tall else inner
 
 
 def _figure(figure: Figure) -> str:
@@ -173,11 +191,20 @@ def _figure(figure: Figure) -> str:
     return note + drawing + caption
 
 
+def _typed(code: str) -> str:
+    """Escaped for the typewriter font, which has the brackets and bars that the others lack."""
+    words = latex_words(code)
+    own = {"textless": "<", "textgreater": ">", "textbar": "|", "textbackslash": r"\char92{}"}
+    for name, character in own.items():
+        words = words.replace(f"\\{name}{{}}", character)
+    return words
+
+
 def _typewriter(code: str) -> str:
     """Lines set as typed; verbatim would choke on Greek, so every character is escaped instead."""
     lines = []
     for line in code.expandtabs(4).rstrip("\n").split("\n"):
-        words = latex_words(line).replace("  ", "~ ").replace("  ", " ~")
+        words = _typed(line).replace("  ", "~ ").replace("  ", " ~")
         words = f"~{words[1:]}" if words.startswith(" ") else words
         lines.append(f"\\crfit{{{words or '~'}}}")
     body = "\\\\\n".join(lines)

@@ -141,7 +141,7 @@ class _Page:
         for k, (lines, reason) in enumerate(links):
             if not aside and len(lines) == 1:
                 lines = wrap(lines[0], max(self.width - margin, 20), hang=2)
-            middle = len(lines) // 2 if tall(chain.links[k].math) else 0
+            middle = (len(lines) - 1) // 2 if tall(chain.links[k].math) else 0
             said = wrap(reason, self.width - margin - widest - 3) if aside and reason else []
             while len(lines) < middle + len(said):
                 lines.append("")
@@ -205,6 +205,8 @@ class _Page:
     def row(
         self, cells: list[list[str]], widths: list[int], aligns: Sequence[str], bold: list[bool]
     ) -> list[str]:
+        if any(set("⎡⎛⎧") & set("".join(cell)) for cell in cells):
+            cells = _levelled(cells)
         height = max(map(len, cells), default=0)
         lines = []
         for i in range(height):
@@ -239,6 +241,12 @@ class _Page:
             rules.append(("─" if title else " ") * have)
         gap = " " * _GAP
         return [gap.join(titles), gap.join(rules)], widths
+
+
+def _levelled(cells: list[list[str]]) -> list[list[str]]:
+    """Cells of a row that holds matrices, moved down so that their middle lines are level."""
+    middle = max((len(cell) - 1) // 2 for cell in cells)
+    return [[""] * (middle - (len(cell) - 1) // 2) + cell for cell in cells]
 
 
 def _uncaptioned(table: Table) -> Table:

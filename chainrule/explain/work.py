@@ -1,0 +1,261 @@
+"""What a worked trace is made of: the differentiated programs, their cells, how names are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.diff.forward import jvp
+from chainrule.diff.reverse import Derivative, vjp
+from chainrule.diff.split import split
+from chainrule.document.mathtree import Accent, Identifier, Math, Matrix, Num, Op, Subscript, row
+from chainrule.document.notation import Notation, is_exact, rounded, symbol
+from chainrule.errors import DerivativeError, InputError, did_you_mean
+from chainrule.evaluate.cells import CellEvaluator, Cells, evaluate_cells
+from chainrule.evaluate.values import CellArray
+from chainrule.explain.elementary import elementary
+from chainrule.explain.worked import Place, Worked
+from chainrule.lang.expr import ArgReduce, Expr
+from chainrule.lang.program import Equation, Program
+
+_TANGENT_TABLES = 6  # forward traces made when no inputs are named
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a trace is made; see `trace`."""
+
+    mode: str = "both"
+    digits: int = 4
+    granularity: str = "elementary"
+    order: str = "written"
+    fanout: str = "sum"
+    graph: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A program with its tangents for one seed, and all its cells; `of` is the input seeded."""
+
+    derivative: Derivative
+    cells: Cells
+    of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """A program with its adjoints for one seed, and all its cells; `of` are the outputs seeded."""
+
+    derivative: Derivative
+    cells: Cells
+    of: tuple[str, ...]
+
+
+class Work:
+    """One trace in the making: the program in rows, and its derivatives where they are asked for."""
+
+    def __init__(self, program: Program, values: dict[str, Any], options: Options, of: str | None,
+                 wrt: Sequence[str] | None, seed: Mapping[str, Any] | None,
+                 tangent: Mapping[str, Any] | None) -> None:
+        self.options = options
+        self.values = values
+        self.written = program
+        self.labels: dict[str, str] = {}
+        self.numbers: dict[str, int] = {}
+        rename = {n: n for n in program.tensors}
+        if options.granularity == "elementary":
+            rows = elementary(program, options.order)
+            self.program = rows.program
+            self.labels, self.numbers = rows.labels, rows.numbers
+            rename |= {label: row for row, label in rows.labels.items()}
+        else:
+            self.program = split(program)
+        self.rename = rename
+        self.of = self.named([of]) if of is not None else list(self.program.outputs)
+        self.wrt = self.named(wrt) if wrt is not None else None
+        self.seed = {rename.get(n, n): v for n, v in (seed or {}).items()}
+        self.tangent = dict(tangent) if tangent else None
+        self.symbolic = [n for n in self.program.inputs if n not in values]
+        self.digits = max(30, options.digits + 20)
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        for name in names:
+            if name not in self.rename:
+                raise DerivativeError(f"there is no {name} to differentiate", None,
+                                      did_you_mean(name, list(self.rename)))
+        return [self.rename[n] for n in names]
+
+    # the two differentiated programs and their values
+
+    def inputs(self) -> list[str]:
+        """The real inputs that derivatives are taken by."""
+        if self.wrt is not None:
+            return self.wrt
+        return [n for n in self.program.inputs
+                if self.program.tensors[n].kind == "real"
+                and self.program.tensors[n].role != "constant"]
+
+    def reverses(self) -> list[Reverse]:
+        """A reverse trace for each scalar output; one for all the outputs that have seeds."""
+        if self.options.mode == "forward":
+            return []
+        for name in self.seed:
+            if name not in self.program.tensors:
+                raise InputError(f"a seed for {name}, which is not in the program", None,
+                                 did_you_mean(name, list(self.rename)))
+        if self.seed:
+            return [self.reverse(tuple(self.seed))]
+        return [self.reverse((name,)) for name in self.of]
+
+    def reverse(self, of: tuple[str, ...]) -> Reverse:
+        d = vjp(self.program, of, self.inputs())
+        given = dict(self.values)
+        symbolic = list(self.symbolic)
+        for name, seed in d.seeds.items():
+            if name in self.seed:
+                given[seed] = self.seed[name]
+            elif self.program.tensors[name].shape:
+                symbolic.append(seed)
+            else:
+                given[seed] = 1
+        cells = evaluate_cells(d.program, given, digits=self.digits, symbolic=symbolic)
+        return Reverse(d, cells, of)
+
+    def forwards(self) -> list[Forward]:
+        """A forward trace for each input, or one along a given direction."""
+        if self.options.mode == "reverse":
+            return []
+        inputs = self.inputs()
+        scalars = [n for n in inputs if not self.program.tensors[n].shape]
+        if self.tangent is not None:
+            return [self.forward(self.tangent, None)]
+        if self.options.mode == "both" and (len(scalars) != len(inputs)
+                                            or len(inputs) > _TANGENT_TABLES):
+            return []  # one for each of many cells: asked for only by name
+        if len(scalars) != len(inputs):
+            raise DerivativeError(
+                "a forward trace needs a direction: a tangent for each cell", None,
+                "give it, as in --tangent x='[1, 0]'")
+        return [self.forward({n: 1}, n) for n in scalars]
+
+    def forward(self, tangent: Mapping[str, Any], of: str | None) -> Forward:
+        inputs = [n for n in self.program.inputs if self.program.tensors[n].kind == "real"]
+        for name in tangent:
+            if name not in inputs:
+                raise InputError(f"a tangent for {name}, which is not a real input", None,
+                                 did_you_mean(name, inputs))
+        if any(self.program.tensors[n].shape for n in inputs):
+            inputs = [n for n in inputs if n in tangent]
+        d = jvp(self.program, self.of, inputs)
+        given = dict(self.values) | {d.seeds[n]: tangent.get(n, 0) for n in inputs}
+        cells = evaluate_cells(d.program, given, digits=self.digits, symbolic=self.symbolic)
+        return Forward(d, cells, of)
+
+    # the document
+
+    def notation(self, program: Program, of: tuple[str, ...] = ()) -> Notation:
+        """How names are written: v₁, v₂ and bars, or the user's names and ∂L/∂."""
+        names: dict[str, Math] = winner_names(program)
+        if self.options.granularity == "elementary":
+            inputs = self.program.inputs
+            for k, name in enumerate(inputs):
+                names[name] = Subscript(Identifier("v"), Num(str(k + 1 - len(inputs))))
+            for name, number in self.numbers.items():
+                names[name] = Subscript(Identifier("v"), Num(str(number)))
+            return Notation(program.tensors, self.options.digits, "bar", names=names)
+        loss: Math = Identifier("L")
+        if len(of) == 1 and of[0] not in self.seed:
+            loss = Notation(program.tensors).tensor(of[0])
+        return Notation(program.tensors, self.options.digits, "partial", loss, names)
+
+    def worked(self, program: Program, cells: Cells, of: tuple[str, ...] = ()) -> Worked:
+        return Worked(self.notation(program, of), CellEvaluator(program, cells, self.digits))
+
+    def loss(self, r: Reverse) -> Math:
+        if len(r.of) == 1 and r.of[0] not in self.seed:
+            return symbol(self.labels.get(r.of[0], r.of[0]))
+        return Identifier("L")
+
+    # values by the user's names
+
+    def by_user_names(self, primal: Cells) -> dict[str, CellArray]:
+        back = self.labels
+        return {back.get(n, n): cells for n, cells in primal.items()}
+
+    def gradient(self, reverses: Sequence[Reverse]) -> dict[str, CellArray]:
+        if not reverses:
+            return {}
+        first = reverses[0]
+        return {self.labels.get(n, n): first.cells[first.derivative.names[n]]
+                for n in self.inputs()}
+
+    def tangents(self, forwards: Sequence[Forward]) -> dict[str, dict[str, CellArray]]:
+        return {f.of or "": {self.labels.get(n, n): f.cells[f.derivative.names[n]]
+                             for n in self.of} for f in forwards}
+
+
+# pieces of mathematics that both layouts use
+
+
+def winner_names(program: Program) -> dict[str, Math]:
+    """The position that a maximum takes on its index a is written â (â with the target, if several)."""
+    found = [e for e in program.equations if isinstance(e.body, ArgReduce)]
+    several = len({e.origin.of for e in found}) > 1
+    names: dict[str, Math] = {}
+    for e in found:
+        assert isinstance(e.body, ArgReduce)
+        hat = Accent(symbol(e.body.which), "hat")
+        names[e.target] = Subscript(hat, symbol(e.origin.of or "")) if several else hat
+    return names
+
+
+def equation_math(notation: Notation, equation: Equation) -> Math:
+    """`target = body`, or `+=`."""
+    left = notation.tensor(equation.target, tuple(notation.integer(s)
+                                                  for s in equation.subscripts))
+    relation = "+=" if equation.accumulate else "="
+    items: list[Math | str] = [left, relation, notation.expression(equation.body)]
+    if equation.condition is not None:
+        items += [",", notation.expression(equation.condition)]
+    return row(*items)
+
+
+def value_math(notation: Notation, value: Any) -> Math:
+    """A cell's value: a number, or an expression in what has no value."""
+    return notation.expression(value) if isinstance(value, Expr) else notation.number(value)
+
+
+def equals(notation: Notation, cells: CellArray) -> tuple[Math, ...]:
+    """= a value, exact where it is, ≈ its rounding where it is not; a matrix for a tensor."""
+    if cells.shape:
+        return (Op("="), tensor_math(notation, cells))
+    value = cells.cells[0]
+    if isinstance(value, Expr):
+        return (Op("="), notation.expression(value))
+    if not is_exact(value, notation.digits):
+        return (Op("≈"), notation.number(value))
+    shown = notation.number(value)
+    if isinstance(shown, Num):
+        return (Op("="), shown)
+    return (Op("="), shown, Op("≈"), Num(rounded(value, notation.digits)))
+
+
+def tensor_math(notation: Notation, cells: CellArray,
+                marks: frozenset[Place] = frozenset()) -> Math:
+    """A tensor as a matrix; more than two axes as a row of matrices, one for each leading cell."""
+    shape = cells.shape
+    if len(shape) <= 2:
+        lines = cells.nested() if len(shape) == 2 else [cells.nested()]
+        where = frozenset((m[0], m[1]) if len(m) == 2 else (0, m[0]) for m in marks)
+        return Matrix(tuple(tuple(value_math(notation, c) for c in line) for line in lines), where)
+    step = len(cells.cells) // shape[0] if shape[0] else 0
+    slices: list[Math] = []
+    for k in range(shape[0]):
+        part = CellArray(shape[1:], cells.cells[k * step : (k + 1) * step])
+        inner = frozenset(m[1:] for m in marks if m[0] == k)
+        slices.append(tensor_math(notation, part, inner))
+    inside: list[Math | str] = []
+    for m in slices:
+        inside += [",", m] if inside else [m]
+    return row(*inside)

@@ -1,0 +1,166 @@
+"""What a name in an expression is: an index, a size, a tensor, a constant or a function's call."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chainrule.errors import ArityError, RangeError, UnknownNameError, did_you_mean, visible
+from chainrule.lang.cursor import BOOLEAN
+from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Ref
+from chainrule.lang.functions import FUNCTIONS, NAMES
+from chainrule.lang.integers import index, size
+from chainrule.lang.macros import expand
+from chainrule.lang.numerals import check_power
+from chainrule.lang.reductions import REDUCTIONS, Reductions
+from chainrule.lang.subscripts import subscripts
+
+_ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div", "neg"}) | BOOLEAN
+CALLABLE: Final = {k: v for k, v in NAMES.items() if v not in _ARITHMETIC} | {
+    "log_2": "log2", "log_10": "log10",
+}  # fmt: skip
+_LOOSE: Final = frozenset({"H", "step", "sigma", "σ"})  # functions whose names are also variables
+_CONSTANTS: Final = frozenset({"e", "pi", "π"})
+
+
+class Calls(Reductions):
+    """Reads names with what follows them: subscripts, arguments, a reduction's body."""
+
+    def named(self) -> Expr:
+        start = self.at
+        name = self.texts[start]
+        follows = self.kinds[start + 1]
+        names = self.names
+        self.at += 1
+        if name in self.bound:
+            if follows == "[":
+                raise self.fail(f"{name} is an index here, it has no subscripts", at=start)
+            return IndexValue(index(name), self.span(start))
+        if name in self.parameters:
+            return Ref("(" + name, (), None, self.span(start))
+        if follows == "[" and (name in names.tensors or name not in REDUCTIONS):
+            return self._reference(name, start)
+        if follows in ("(", "{", "["):
+            return self._call(name, start)
+        if name in names.tensors:
+            return Ref(name, (), None, self.span(start))
+        if name in names.sizes or self.loose == "size":
+            names.sizes[name] = None
+            return IndexValue(size(name), self.span(start))
+        if self.inside:
+            return self._loose(name, start)
+        if name in _CONSTANTS:
+            args = () if name != "e" else (Number(1),)
+            return Apply("pi" if args == () else "exp", args, self.span(start))
+        if name in CALLABLE or name in REDUCTIONS or name in names.macros or name == "inf":
+            self._not_a_value(name, start)
+        self.values.add(name)
+        return Ref(name, (), None, self.span(start))
+
+    def _reference(self, name: str, start: int) -> Expr:
+        if name in self.names.sizes and name not in self.names.tensors:
+            raise self.fail(f"{name} is a size, it has no subscripts", at=start)
+        places, outside = subscripts(self)
+        return Ref(name, places, outside, self.span(start))
+
+    def _loose(self, name: str, start: int) -> Expr:
+        if self.loose == "error":
+            raise RangeError(
+                f"{name} is not an index here", self.span(start, start + 1),
+                f"sum over it (`sum({name}) …`), put it on the left, or declare `size {name}`",
+            )  # fmt: skip
+        if name in self.reduced:
+            raise self.both_sides(name, start)
+        self.found[name] = None
+        return IndexValue(index(name), self.span(start))
+
+    def _not_a_value(self, name: str, start: int) -> None:
+        """Complain about a function's name without arguments, unless it is also a letter."""
+        if name == "inf":
+            raise self.fail("inf is a number only as a fill: `[…; pad with -inf]`", at=start)
+        follows = self.kinds[self.at]
+        if name in _LOOSE and follows not in ("name", "number"):
+            return
+        what = name
+        if follows in ("name", "number"):
+            argument = self.texts[self.at]
+            if self.kinds[self.at + 1] in ("(", "["):
+                closed = self.closes[self.at + 1]
+                argument = self.text[self.places[self.at][0] : self.places[closed][1]]
+            what = f"{name}({visible(argument[:40])})"
+        elif follows in ("^", "superscript") and self.kinds[self.at + 1] in ("(", "number"):
+            what = f"({name}(…))^2"
+        elif name in REDUCTIONS:
+            what = f"{name}(i) x[i]"
+        else:
+            what = f"{name}(…)"
+        raise self.fail(f"{name} is a function and has no argument here", f"write {what}", start)
+
+    def _call(self, name: str, start: int) -> Expr:
+        names = self.names
+        if name in names.tensors or name in names.sizes:
+            argument = self.text[self.places[start + 1][0] : self.places[self.closes[start + 1]][1]]
+            what = "size" if name in names.sizes else "tensor"
+            raise self.fail(
+                f"{name} is a {what} here, not a function",
+                f"for a product write {name}*{visible(argument[:40])}", start,
+            )  # fmt: skip
+        if name in names.macros:
+            return self._expanded(name, start)
+        if name in REDUCTIONS and (name not in CALLABLE or self.reduces(start + 1)):
+            return self.reduction(name, start)
+        function = CALLABLE.get(name)
+        if function is None:
+            known = [*CALLABLE, *REDUCTIONS, *names.macros]
+            raise UnknownNameError(
+                f"{visible(name[:80])} is not a function", self.span(start, start + 1),
+                did_you_mean(name, known) or f"for a product write {visible(name[:40])}*(…)",
+            )  # fmt: skip
+        args = self._arguments()
+        arity = FUNCTIONS[function].arity
+        if function in REDUCTIONS and len(args) > 2:
+            first, *others = args
+            for other in others:
+                first = Apply(function, (first, other), self.span(start))
+            return first
+        if len(args) != arity:
+            wants = "at least 2" if function in REDUCTIONS else str(arity)
+            hint = f"over an index write `{name}(i) x[i]`" if function in REDUCTIONS else ""
+            if function == "ln":
+                hint = "the logarithm of x to the base b is ln(x)/ln(b)"
+            raise ArityError(
+                f"{name} takes {wants} argument{'' if wants == '1' else 's'}, not {len(args)}",
+                self.span(start), hint or None,
+            )  # fmt: skip
+        if function == "pow":
+            check_power(args[0], args[1], self.span(start))
+        return Apply(function, tuple(args), self.span(start))
+
+    def _arguments(self) -> list[Expr]:
+        """The values between the brackets that begin here, and step over them."""
+        start = self.at
+        end = self.closes[start]
+        self.deeper()
+        bars, self.bars = self.bars, 0
+        self.at += 1
+        args: list[Expr] = []
+        while self.at != end:
+            args.append(self.value())
+            if self.at == end:
+                break
+            self.expect(",", "between arguments")
+        self.at = end + 1
+        self.bars = bars
+        self.depth -= 1
+        return args
+
+    def _expanded(self, name: str, start: int) -> Expr:
+        args = self._arguments()
+        macro = self.names.macros[name]
+        if len(args) != len(macro.parameters):
+            raise ArityError(
+                f"{name} takes {len(macro.parameters)} arguments, not {len(args)}",
+                self.span(start),
+            )
+        body, nodes = expand(macro, tuple(args), set(self.bound), self.span(start), self.expanded)
+        self.expanded = nodes
+        return body
