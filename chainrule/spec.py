@@ -36,7 +36,7 @@ from chainrule.errors import ChainruleError, InputError, KindError, LimitError, 
 from chainrule.lang.program import Program
 from chainrule.lang.ranges import program
 from chainrule.limits import LITERAL_DIGITS, TENSOR_AXES
-from chainrule.numbers import number, value
+from chainrule.literals import number, value
 from chainrule.personal import index_number_matrix
 
 SPECIFICATION_CHARACTERS: Final = 1_000_000

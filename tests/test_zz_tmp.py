@@ -14,14 +14,14 @@ from tests.strategies import SIZES, equations, expressions
 DECLARED = "size N, K\nlabel y[N] < K\n"
 
 
-@settings(max_examples=6000, deadline=None)
+@settings(max_examples=15000, deadline=None)
 @given(expressions(bound=("i", "j")))
 def test_an_expression_reads_back_as_itself(e):
     text = expression_text(e)
     assert parse_expression(text, indices=("i", "j"), sizes=SIZES) == e, text
 
 
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(equations())
 def test_an_equation_reads_back_as_itself(equation):
     text = equation_text(equation)

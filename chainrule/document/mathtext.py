@@ -204,13 +204,13 @@ def tall(m: Math) -> bool:
 
 
 def text_block(m: Math) -> list[str]:
-    """The tree in as many lines as its matrices need; the middle line is the baseline.
+    """The tree in as many lines as its matrices need; the middle line is level with the rest.
 
     >>> from chainrule.document.mathtree import row
     >>> cells = ((Num("8"), Num("6")), (Num("-0.5"), Num("0.25")))
     >>> print("\\n".join(text_block(row(Identifier("A"), "=", Matrix(cells)))))
-        ⎡ 8    6   ⎤
-    A = ⎣-0.5  0.25⎦
+    A = ⎡ 8    6   ⎤
+        ⎣-0.5  0.25⎦
     """
     if not tall(m):
         return [text(m)]

@@ -227,10 +227,15 @@ class Notation:
         form, *symbols = FUNCTIONS[e.function].notation
         if form == "infix":
             level = _INFIX.get(symbols[0], _RELATION)
-            left = self._at(e.args[0], value, level if level != _RELATION else _SUM)
-            right = self._at(e.args[1], value, level + 1)
-            if symbols[0] == "+" and _negative(left) is False and _negative(right):
+            literal = isinstance(e.args[0], Number) and symbols[0] == "·"
+            left = (self.expression(e.args[0], value) if literal
+                    else self._at(e.args[0], value, level if level != _RELATION else _SUM))
+            associative = symbols[0] in ("+", "·")
+            right = self._at(e.args[1], value, level if associative else level + 1)
+            if _negative(right):
                 right = Fence(right)
+            if literal and _negative(left):
+                level = _SUM
             return row(*_flat(left, symbols[0]), symbols[0], *_flat(right, symbols[0])), level
         if form == "prefix":
             inner = self._at(e.args[0], value, _PRODUCT)

@@ -17,24 +17,15 @@ from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
-from chainrule.errors import (
-    ChainruleError,
-    DefinitionError,
-    KindError,
-    LimitError,
-)
+from chainrule.errors import ChainruleError, DefinitionError, KindError, LimitError
 from chainrule.evaluate.naive import CellEvaluator, Cells, passes, target_place
 from chainrule.evaluate.symbolic import Symbolic, plain
 from chainrule.evaluate.values import CellArray, bind, cell_name, shapes
 from chainrule.evaluate.worked import Term, terms
-from chainrule.lang.expr import (
-    Ref,
-)
+from chainrule.lang.expr import Ref
 from chainrule.lang.integers import constant
 from chainrule.lang.program import Equation, Program
 from chainrule.limits import WORKED_CELLS
-
-Indices = Mapping[str, int]
 
 
 def evaluate_cells(

@@ -41,9 +41,26 @@ class Loop(Reads):
     # --- the equation
 
     def condition(self) -> Value | None:
-        """Where the equation's condition holds; None where it has none."""
+        """Where a pass of the loop writes anything; None where every pass does.
+
+        A pass is left out where the equation's condition fails, and where its write is dropped.
+        """
         guard = self.equation.condition
-        return None if guard is None else self.value(guard, self.scope, None)
+        mask = None if guard is None else self.value(guard, self.scope, None)
+        self.landing = self._landing(mask) if self.equation.dropping else None
+        return mask if self.landing is None else self._under(mask, self.landing)
+
+    def _landing(self, mask: Value | None) -> Value | None:
+        """Where a dropping write falls inside the target; None where all of them do."""
+        inside: Value | None = None
+        shape = self.runner.shapes[self.equation.target]
+        for s, size in zip(self.equation.subscripts, shape, strict=True):
+            place = self.integer(s, self.scope, mask)
+            lands = (place.data >= 0) & (place.data < size)
+            if not lands.all():
+                key = self._number(("lands", place.key, size))
+                inside = self._under(inside, Value(lands, place.axes, key))
+        return inside
 
     def body(self, mask: Value | None) -> tuple[Value, Value | None]:
         """The body where `mask` is on, summed over indices that only `+=` loops over."""
@@ -51,7 +68,7 @@ class Loop(Reads):
         extra = tuple(r for r in e.ranges if r.name not in self.kept)
         if not e.accumulate or not extra:
             return self.value(e.body, self.scope, mask), mask
-        total = self._sum(extra, e.condition, e.body, self.kept, None)
+        total = self._sum(extra, e.condition, e.body, self.kept, self.landing)
         if mask is not None:
             gone = tuple(k for k, name in enumerate(mask.axes) if name not in self.kept)
             axes = tuple(n for n in mask.axes if n in self.kept)
@@ -124,9 +141,10 @@ class Loop(Reads):
         self._fits(args, axes)
         if guarded and not self._harmless(node):
             inside = in_domain(self.arithmetic, node.function, arrays)
-            self._refuse(
-                np.logical_not(inside), axes, mask, lambda at: self._undefined(node, args, at)
+            bad = np.broadcast_to(
+                np.logical_not(inside), np.broadcast_shapes(*(np.shape(a) for a in arrays))
             )
+            self._refuse(bad, axes, mask, lambda at: self._undefined(node, args, at))
         result = Value(np.asarray(entry.value(self.arithmetic, *arrays)), axes, key)
         self.memo[key] = result
         return result

@@ -217,6 +217,8 @@ class CellEvaluator:
         numbers = [x if isinstance(x, bool) else self.high.number(x) for x in args]
         if not checked and not in_domain(self.high, node.function, numbers):
             raise self._undefined(node, numbers)
+        if _exactly_zero(node.function, args, numbers):
+            return Fraction(0)
         result = entry.value(self.high, *numbers)
         if self.check and result != result:
             raise DomainError(f"{text_of(node)} is not a number in {self.where}", node.span)
@@ -358,3 +360,10 @@ def target_place(
             + f", but axis {axis} of {equation.target} has size {size}"
         )
     return place
+
+
+def _exactly_zero(function: str, args: list[Any], numbers: list[Any]) -> bool:
+    """Whether an exact zero makes a product or a quotient exactly zero, however its partner rounds."""
+    zeros = args if function == "mul" else args[:1] if function == "div" else []
+    return any(type(x) is Fraction and x == 0 for x in zeros) and all(
+        x - x == 0 for x in numbers)

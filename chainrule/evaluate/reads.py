@@ -58,6 +58,7 @@ class Reads:
         self.padded: dict[Any, np.ndarray] = {}
         inside = {i for s in equation.subscripts for i in s.indices()}
         self.kept = {n: size for n, size in self.scope.items() if n in inside}
+        self.landing: Value | None = None  # where a dropping write falls inside
         self.empty = 0 in self.scope.values()
 
     def ordered(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ class Symbolic:
     def __add__(self, other: Any) -> Any:
         return _sum(self, Symbolic.of(other))
 
-    __radd__ = __add__
+    def __radd__(self, other: Any) -> Any:
+        return _sum(Symbolic.of(other), self)
 
     def __neg__(self) -> Symbolic:
         return Symbolic({m: -c for m, c in self.terms.items()}, self.depth)

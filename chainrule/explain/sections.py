@@ -12,7 +12,7 @@ from itertools import islice
 
 from chainrule.document.blocks import Block, Chain, Link, MathBlock, heading, inlines, p
 from chainrule.document.mathtree import Math, Num, Row, Words, row
-from chainrule.document.notation import Notation
+from chainrule.document.notation import Notation, is_exact
 from chainrule.evaluate.cells import Cells
 from chainrule.explain.work import (
     Forward,
@@ -24,7 +24,7 @@ from chainrule.explain.work import (
     value_math,
 )
 from chainrule.explain.worked import Pass, Place, Worked, hits, summed, winners
-from chainrule.lang.expr import Apply, ArgReduce, Number, Read, Ref, Select
+from chainrule.lang.expr import Apply, ArgReduce, Expr, Number, Read, Ref, Select
 from chainrule.lang.program import Equation
 
 SHOWN_CELLS = 16  # cells of one tensor that are worked out one by one
@@ -205,13 +205,13 @@ class _Sections:
             step = summed(terms)
             if step not in steps:
                 steps.append(step)
-        shown = value_math(worked, value)
-        if shown not in steps:
-            steps.append(shown)
         items: list[Math | str] = []
+        shown = value_math(worked, value)
         for step in steps:
-            items += ["=", step]
-        return items
+            if step != shown:
+                items += ["=", step]
+        exact = isinstance(value, Expr) or is_exact(value, worked.digits)
+        return [*items, "=" if exact else "≈", shown]
 
 
 def _grouped(equations: Sequence[Equation]) -> list[tuple[str, list[Equation]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,6 +72,15 @@ class Cursor:
         self.expanded = 0  # nodes that calls of the user's functions made
         self.depth = 0
         self.bars = 0  # open absolute values
+
+    def restart(self, bound: Iterable[str]) -> None:
+        """Forget what was learnt of names in this statement, except these indices."""
+        self.bound = dict.fromkeys(bound)
+        self.found = {}
+        self.values.clear()
+        self.reduced.clear()
+        self.loose = "error"
+        self.expanded = 0
 
     # places and errors
 

@@ -359,35 +359,27 @@ class _Reader:
     ) -> tuple[Expr, tuple[Range, ...], Expr | None]:
         """The body, the ranges of the loop and its condition."""
         start = g.at
-        own: dict[str, Integer | None] = dict.fromkeys(g.found)
-        g.bound.update(g.found)
-        condition = None
         end = len(g.kinds) - 1
         split = _with(g, start, end)
-        if split < end:
-            on_left = set(own)
-            g.at = split + 1
-            condition = g.binders(end, own, more=False)
-            g.finish(end)
-            extra = [name for name in own if name not in on_left]
-            if extra and not accumulate:
-                raise RangeError(
-                    f"{extra[0]} does not stand on the left", g.span(split),
-                    f"`=` writes each cell once; add up with `+=` or `sum({extra[0]})`",
-                )  # fmt: skip
-        g.loose = "index" if accumulate else "error"
-        g.found = {}
-        body = self._body(g, start, split)
-        while g.values & g.found.keys():  # `i*x[i]`: i stood as a value before it was an index
-            g.bound.update(g.found)
-            for name in g.found:
-                own.setdefault(name, None)
-            g.values.clear()
-            g.reduced.clear()
-            g.found = {}
-            body = self._body(g, start, split)
-        for name in g.found:
-            own.setdefault(name, None)
+        left = dict.fromkeys(g.found)
+        own: dict[str, Integer | None] = {}
+        while True:
+            own = dict.fromkeys({**left, **own})
+            g.restart(own)
+            condition = None
+            if split < end:
+                g.at = split + 1
+                condition = g.binders(end, own, more=False)
+                g.finish(end)
+                self._no_more(g, split, [] if accumulate else [i for i in own if i not in left])
+            g.loose = "index" if accumulate else "error"
+            g.at = start
+            body = g.value()
+            g.finish(split)
+            own.update((name, None) for name in g.found if name not in own)
+            if not g.values & g.found.keys():
+                break
+            # in `i*x[i]` the letter stood as a value before it was known for an index: once more
         g.at = end
         if condition is not None:
             for name in free_indices(condition):
@@ -396,12 +388,13 @@ class _Reader:
             raise LimitError(f"more than {TENSOR_AXES} indices", g.span(0))
         return body, tuple(Range(name, bound) for name, bound in own.items()), condition
 
-    def _body(self, g: Grammar, start: int, end: int) -> Expr:
-        g.at = start
-        g.expanded = 0
-        body = g.value()
-        g.finish(end)
-        return body
+    def _no_more(self, g: Grammar, split: int, extra: list[str]) -> None:
+        """Complain about indices in the `with` of a `=` that do not stand on the left."""
+        if extra:
+            raise RangeError(
+                f"{extra[0]} does not stand on the left", g.span(split),
+                f"`=` writes each cell once; add up with `+=` or `sum({extra[0]})`",
+            )  # fmt: skip
 
     def _check_depth(self, g: Grammar, body: Expr, start: int) -> None:
         if len(g.kinds) > DEPTH or g.expanded:

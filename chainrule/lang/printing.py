@@ -253,10 +253,10 @@ class _Printer:
                 items.append(f"{r.name}{sign}{r.size}")
         for part in _conjuncts(condition):
             text = self._at(part, _OR)
-            first, _, rest = text.partition(" ")
+            first = _head(text)
             scalars = {node.tensor for node in walk(part)
                        if isinstance(node, Ref) and not node.subscripts}  # fmt: skip
-            if rest.startswith(("< ", "<= ")) and (first in bare or first in scalars):
+            if first in scalars or first == "pi" or (first in bare and _is_bound(part)):
                 text = f"({text})"
             items.append(text)
         return ", ".join(items)
@@ -292,7 +292,9 @@ class _Printer:
         silent = {name for s in e.subscripts for name in s.indices()}
         summed = [r for r in e.ranges if r.name not in silent]
         # the reader finds them in this order, unless a `with` names some of them first
-        order = [i for i in _subscripting(e.body) if i in {r.name for r in summed}]
+        heads = [_head(self._at(part, _OR)) for part in _conjuncts(e.condition)]
+        names = {r.name for r in summed}
+        order = [i for i in dict.fromkeys([*heads, *_subscripting(e.body)]) if i in names]
         if order == [r.name for r in summed] and all(
             r.size is None or not self.bounds or known.get(r.name) == r.size for r in summed
         ):
@@ -337,6 +339,22 @@ def _polynomial_power(p: Integer) -> int:
 def _are_whole(*numbers: Expr) -> bool:
     """Whether all are whole literals."""
     return all(isinstance(e, Number) and isinstance(e.value, int) for e in numbers)
+
+
+def _head(text: str) -> str:
+    """The name that a text like `j <= i` begins with, else nothing."""
+    first, _, rest = text.partition(" ")
+    return first if rest.startswith(("< ", "<= ")) and first.isidentifier() else ""
+
+
+def _is_bound(part: Expr) -> bool:
+    """Whether a condition could be read as the range of an index: `i < 3`, `i <= N`."""
+    if not isinstance(part, Apply) or part.function not in ("lt", "le"):
+        return False
+    right = part.args[1]
+    if isinstance(right, IndexValue):
+        return not right.value.indices()
+    return _are_whole(right)
 
 
 def _conjuncts(condition: Expr | None) -> list[Expr]:

@@ -56,6 +56,7 @@ _NOTES = {"note": "Note.", "kink": "Kink.", "warning": "Warning."}
 _ROWS_A_PIECE = 30  # a longer table is cut, so that it can cross a page
 _LINKS_A_PIECE = 20
 _PROSE = 45  # a longer cell of prose is broken into lines
+_TYPED = 84  # characters of the typewriter font in a line
 _WIDE = 150  # columns of text beyond which groups go one under the other
 _REASON_ROOM = 96  # a line of a chain and its reason side by side, in columns of text
 
@@ -178,7 +179,9 @@ def _cell(cell: Cell) -> str:
         f"$\\displaystyle {latex(part)}$" if isinstance(part, Math) and tall else _inline(part)
         for part in cell.content
     )
-    if display_width(plain(cell.content)) > _PROSE and any(type(c) is Text for c in cell.content):
+    said = plain(cell.content)
+    long = display_width(said) > _PROSE and max(map(len, said.split()), default=0) < _PROSE
+    if long and any(isinstance(part, Text) for part in cell.content):
         inner = f"\\parbox{{0.38\\linewidth}}{{\\raggedright\\strut {inner}\\strut}}"
     inner = f"\\textbf{{\\boldmath {inner}}}" if cell.emphasis else inner
     return f"\\crair{{{inner}}}" if tall else inner
@@ -200,10 +203,15 @@ def _typed(code: str) -> str:
     return words
 
 
+def _cut(lines: list[str]) -> list[str]:
+    """Lines too long for the page, cut where they must be."""
+    return [line[i : i + _TYPED] for line in lines for i in range(0, max(len(line), 1), _TYPED)]
+
+
 def _typewriter(code: str) -> str:
     """Lines set as typed; verbatim would choke on Greek, so every character is escaped instead."""
     lines = []
-    for line in code.expandtabs(4).rstrip("\n").split("\n"):
+    for line in _cut(code.expandtabs(4).rstrip("\n").split("\n")):
         words = _typed(line).replace("  ", "~ ").replace("  ", " ~")
         words = f"~{words[1:]}" if words.startswith(" ") else words
         lines.append(f"\\crfit{{{words or '~'}}}")

@@ -130,26 +130,24 @@ def _reason(content: Inlines) -> str:
 
 
 def _table(table: Table) -> str:
-    heads = [_inlines(c.header) for c in table.columns]
+    heads = [_cell(Cell(c.header)) for c in table.columns]
     start = 0
     for group in table.groups:
         if group.title:
             heads[start] = f"**{_inlines(group.title)}**<br>{heads[start]}"
         start += group.span
     rules = [{"left": ":--", "right": "--:", "center": ":-:"}[c.align] for c in table.columns]
-    rows = [
-        [
-            f"**{_inlines(c.content)}**" if c.emphasis and c.content else _inlines(c.content)
-            for c in r
-        ]
-        for r in table.rows
-    ]
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
     lines = "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rules, *rows])
     return f"{_inlines(table.caption)}\n\n{lines}" if table.caption else lines
 
 
 def _cell(cell: Cell) -> str:
-    inner = _inlines(cell.content)
+    # In a table even a code span must escape its bars; the table takes the backslash off again.
+    inner = "".join(
+        _code(part.text).replace("|", r"\|") if isinstance(part, Code) else _inline(part)
+        for part in cell.content
+    )
     return f"**{inner}**" if cell.emphasis and inner else inner
 
 

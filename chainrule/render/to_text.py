@@ -162,11 +162,9 @@ class _Page:
     def table(self, table: Table) -> list[str]:
         caption = [self.bold(line) for line in wrap(_prose(table.caption), self.width)]
         caption = [*caption, ""] if table.caption else []
-        room = self.width - _GAP * (len(table.columns) - 1)
-        if sum(_natural(table, stacked=False)) <= room:
-            return caption + self.laid(table, stacked=False)
-        if sum(_natural(table, stacked=True)) <= room:
-            return caption + self.laid(table, stacked=True)
+        for stacked in (False, True):
+            if _spread(table, _natural(table, stacked)) <= self.width:
+                return caption + self.laid(table, stacked)
         parts = by_group(table)
         if len(parts) == 1:
             return caption + self.laid(table, stacked=True)
@@ -234,13 +232,15 @@ class _Page:
             if not span:
                 continue
             have = sum(widths[k] for k in span) + _GAP * (len(span) - 1)
-            if display_width(title) > have:
-                widths[span[-1]] += display_width(title) - have
-                have = display_width(title)
-            titles.append(self.bold(title) + " " * (have - display_width(title)))
-            rules.append(("─" if title else " ") * have)
-        gap = " " * _GAP
-        return [gap.join(titles), gap.join(rules)], widths
+            spare = max(0, self.width - sum(widths) - _GAP * (len(widths) - 1))
+            said = wrap(title, have + spare)
+            wider = max(0, max(map(display_width, said)) - have)
+            widths[span[-1]] += wider
+            titles.append(said)
+            rules.append(("─" if title else " ") * (have + wider))
+        spans = [len(rule) for rule in rules]
+        lines = self.row(titles, spans, ["left"] * len(spans), [True] * len(spans))
+        return [*lines, (" " * _GAP).join(rules)], widths
 
 
 def _levelled(cells: list[list[str]]) -> list[list[str]]:
@@ -251,6 +251,16 @@ def _levelled(cells: list[list[str]]) -> list[list[str]]:
 
 def _uncaptioned(table: Table) -> Table:
     return Table(table.columns, table.rows, (), table.groups, table.row_header)
+
+
+def _spread(table: Table, widths: list[int]) -> int:
+    """How wide the whole table is with these columns, its groups' titles included."""
+    total, start = sum(widths) + _GAP * (len(widths) - 1), 0
+    for group in table.groups:
+        have = sum(widths[start : start + group.span]) + _GAP * (group.span - 1)
+        total += max(0, display_width(_prose(group.title)) - have)
+        start += group.span
+    return total
 
 
 def _natural(table: Table, stacked: bool) -> list[int]:

@@ -1,0 +1,52 @@
+"""`chainrule trace`: a formula worked by hand, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from chainrule.cli import common
+from chainrule.literals import assignments
+
+
+@click.command("trace", cls=common.FormulaCommand)
+@common.formula_arguments
+@click.option("--mode", type=click.Choice(["both", "forward", "reverse"]),
+              help="Tangents, adjoints, or both.  [default: both]")
+@click.option("--wrt", multiple=True, metavar="NAMES", help="The inputs to differentiate by.")
+@click.option("--of", metavar="NAME", help="The output to differentiate.")
+@click.option("--seed", multiple=True, metavar="NAME=VALUE ...",
+              help="Given adjoints of outputs, such as y=2.0 for dL/dy.")
+@click.option("--tangent", multiple=True, metavar="NAME=VALUE ...",
+              help="Given tangents of inputs.")
+@click.option("--digits", type=click.IntRange(0, 30), help="Decimal places.  [default: 4]")
+@click.option("--granularity", type=click.Choice(["elementary", "layer"]),
+              help="A row for each elementary function, or for each equation.")
+@click.option("--order", type=click.Choice(["written", "level"]),
+              help="Rows as written, or level by level.  [default: written]")
+@click.option("--fanout", type=click.Choice(["sum", "accumulate"]),
+              help="Adjoints as one sum, or use by use.  [default: sum]")
+@click.option("--graph", is_flag=True, help="Draw the computation graph too.")
+@click.option("--title", help="The document's title.")
+@common.output_options()
+def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | None,
+            seed: tuple[str, ...], tangent: tuple[str, ...], wrt: tuple[str, ...],
+            title: str | None, format: str | None, output: str | None, graph: bool,
+            **given: Any) -> None:
+    """Work a formula by hand at a point: values, tangents and adjoints, step by step.
+
+    Inputs without a value stay symbols.
+    """
+    from chainrule.explain.trace import trace  # lazily: `trace --help` works nothing out
+
+    found = common.source(formula, at, index_number)
+    options = {**found.options, **{k: v for k, v in given.items() if v is not None}}
+    options["wrt"] = common.names(wrt) or options.get("wrt")
+    options["graph"] = graph or options.get("graph", False)
+    seeds = {**found.seed, **assignments(seed, "--seed")}
+    tangents = {**found.tangent, **assignments(tangent, "--tangent")}
+    with found.placed():
+        result = trace(found.program, found.values, seed=seeds or None, tangent=tangents or None,
+                       title=title or found.title, **options)
+    common.emit_document(result.document, format, output)
