@@ -394,3 +394,12 @@ def test_a_row_of_nothing_and_a_long_row_both_have_a_spelling() -> None:
     assert text(Row(())) == "" and latex(Row(())) == ""
     many = Row(tuple(Num("1") if i % 2 == 0 else Op("+") for i in range(20_001)))
     assert text(many).count("+") == 10_000 and latex(many).count("+") == 10_000
+
+
+def test_a_long_sum_breaks_before_its_terms() -> None:
+    term = row(Accent(v(1), "bar"), "·", partial(v(1), v(0)))
+    page = b.document("", b.table(["sum"], [[row(term, "+", term)]]))
+    assert render(page, "terminal", width=20).split("\n")[2:4] == [
+        "v̄₁ · ∂v₁/∂v₀",
+        "  + v̄₁ · ∂v₁/∂v₀",
+    ]

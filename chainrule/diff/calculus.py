@@ -20,6 +20,7 @@ from chainrule.lang.expr import (
     Ref,
     Select,
     add,
+    both,
     div,
     mul,
     neg,
@@ -124,6 +125,24 @@ def adjoints(
             for ref in dict.fromkeys([*then, *otherwise])
         }
     return {}
+
+
+def support(d: Expr) -> Expr | None:
+    """The condition outside which a contribution is zero because its branch was not taken.
+
+    A reference in a branch may leave its tensor where the branch is not taken; so must not be
+    written there. None where nothing limits the contribution.
+    """
+    if isinstance(d, Select):
+        if d.otherwise == ZERO:
+            return both(d.condition, support(d.then))
+        if d.then == ZERO:
+            return both(Apply("not", (d.condition,)), support(d.otherwise))
+    if isinstance(d, Apply) and d.function in ("add", "sub"):
+        parts = [support(a) for a in d.args]
+        if parts[0] is not None and parts[1] is not None:
+            return Apply("or", (parts[0], parts[1]))
+    return None
 
 
 def tangent(

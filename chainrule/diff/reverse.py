@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chainrule.diff.activity import active, check_names, reads
-from chainrule.diff.calculus import adjoints, terms
+from chainrule.diff.calculus import adjoints, support, terms
 from chainrule.diff.split import split
 from chainrule.diff.winners import at_winner
 from chainrule.errors import DerivativeError
@@ -29,6 +29,7 @@ from chainrule.lang.expr import (
     Apply,
     Expr,
     IndexValue,
+    Outside,
     Range,
     Reduce,
     Ref,
@@ -240,7 +241,9 @@ class _Reverse:
     def equation(self, equation: Equation) -> None:
         """The rule, on one equation, term by term."""
         before = tuple(index(r.name) for r in self.front)
-        upstream = Ref(self.names[equation.target], before + equation.subscripts)
+        # what was dropped on the way there contributes nothing on the way back
+        outside = Outside(ZERO) if equation.dropping else None
+        upstream = Ref(self.names[equation.target], before + equation.subscripts, outside)
         own: Expr | None = None
         if not equation.accumulate and isinstance(equation.body, Apply):
             own = Ref(equation.target, equation.subscripts)
@@ -259,7 +262,10 @@ class _Reverse:
             name = own if term is equation.body else None
             for ref, d in adjoints(term, given, self.active, name).items():
                 if d != ZERO:
-                    self.add(ref.tensor, ref.subscripts, loops, d, condition,
+                    guard = condition
+                    if any(s.plain is None for s in ref.subscripts):
+                        guard = both(condition, support(d))
+                    self.add(ref.tensor, ref.subscripts, loops, d, guard,
                              ref.outside is not None,
                              Origin("adjoint", equation.target, ref, equation.origin.span))
 

@@ -118,7 +118,7 @@ class _Sections:
                 given = "left open"
             return [Chain(base.tensor(name), (Link(Row(equals(worked, cells[name])[1:]),
                                                    inlines(given)),))]
-        blocks: list[Block] = [heading(2, base.tensor(name))]
+        blocks: list[Block] = [heading(2, "With respect to ", base.tensor(primal))]
         blocks += [self.rule(worked, r, e) for e in equations]
         blocks += self.positions(worked, equations)
         blocks += self.cells(worked, cells, name, equations, routed=True)
@@ -137,8 +137,7 @@ class _Sections:
                   if t.adjoint_of == origin.of and t.role != "seed")
         partial = base.partial(base.tensor(origin.of), base.tensor(origin.through.tensor))
         return Chain(left, (
-            Link(body, inlines("chain rule through ", row(base.tensor(of), "·", partial)),
-                 relation),))
+            Link(body, inlines("chain rule: ", row(base.tensor(of), "·", partial)), relation),))
 
     def positions(self, worked: Worked, equations: list[Equation]) -> list[Block]:
         """What â stands for, where a maximum's position is read."""

@@ -367,7 +367,8 @@ def _text(p: Integer) -> str:
     for monomial, c in p.terms:
         factors = [f"({a})" if isinstance(a, Floor) and len(monomial) > 1 else str(a)
                    for a in monomial]
-        if isinstance(monomial[0] if len(monomial) == 1 else None, Floor) and abs(c) != 1:
+        signed = c < 0 and not parts and factors[:1] and factors[0][0].isdigit()
+        if len(monomial) == 1 and isinstance(monomial[0], Floor) and (abs(c) != 1 or signed):
             factors = [f"({monomial[0]})"]
         if abs(c) != 1 or not monomial:
             factors.insert(0, str(abs(c)))

@@ -20,6 +20,7 @@ from chainrule.document.mathtree import (
     Function,
     Identifier,
     Math,
+    Op,
     Power,
     Row,
     Subscript,
@@ -161,8 +162,11 @@ def _runs(m: Math) -> list[Run]:
             return [*_runs(base), _off(sub, 4), _off(sup, -6)]
         case Fence(body, left, right):
             return [(left, False, 0), *_runs(body), (right, False, 0)]
-        case Function(str() as name, argument):
-            return [(f"{text(Identifier(name))}(", False, 0), *_runs(argument), (")", False, 0)]
+        case Function(name, argument):
+            called = name if isinstance(name, Math) else Identifier(name)
+            return [*_runs(called), ("(", False, 0), *_runs(argument), (")", False, 0)]
+        case Op("-" | "−"):
+            return [("−", False, 0)]
         case Row(items) if not any(isinstance(item, Fraction) for item in items):
             return _row_runs(items, text(m))
     return [(text(m), False, 0)]

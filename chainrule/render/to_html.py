@@ -48,10 +48,13 @@ _LOOKS: Final = """
 .chainrule h2 { font-size: 1.3rem; } .chainrule h3 { font-size: 1.1rem; }
 .chainrule p, .chainrule li { max-width: 42rem; }
 .chainrule math { font-size: 1.08em; }
-.chainrule .display, .chainrule .scroll, .chainrule .drawing { overflow-x: auto; margin: 1.1em 0; }
+.chainrule .display, .chainrule .scroll, .chainrule .drawing { overflow-x: auto;
+  margin-block: 1.1em; }
+.chainrule .display math { width: max-content; margin-inline: 1.6em auto; }
 .chainrule :focus-visible { outline: 2px solid var(--cr-accent); outline-offset: 2px; }
 .chainrule table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.chainrule caption { text-align: left; font-weight: 600; padding: 0 0 .6em; }
+.chainrule caption { text-align: left; width: max-content; max-width: 90vw;
+  font-weight: 600; padding: 0 0 .6em; }
 .chainrule th, .chainrule td { padding: .42em 1.1em .42em 0; text-align: left;
   vertical-align: middle; font-weight: inherit; white-space: nowrap; }
 .chainrule thead th { color: var(--cr-soft); font-size: .9rem; font-weight: 600;
@@ -69,7 +72,8 @@ _LOOKS: Final = """
 .chainrule .mark { background: var(--cr-mark); outline: 1px solid var(--cr-soft);
   border-radius: 2px; }
 .chainrule mtable.cases mtd { text-align: left; }
-.chainrule .chain { display: grid; gap: .5em .5em; align-items: baseline; justify-content: start;
+.chainrule .chain { display: grid; padding-left: 1.6em; gap: .5em .5em;
+  align-items: baseline; justify-content: start;
   grid-template-columns: max-content max-content max-content minmax(10rem, 1fr); }
 .chainrule .chain .why { color: var(--cr-soft); font-size: .93rem; padding-left: 1.4em; }
 .chainrule code, .chainrule pre { font: .92em/1.45 ui-monospace, "Cascadia Mono", Menlo,
@@ -77,10 +81,11 @@ _LOOKS: Final = """
 .chainrule code { padding: .1em .3em; }
 .chainrule pre { padding: .8em 1em; overflow-x: auto; } .chainrule pre code { padding: 0;
   font-size: 1em; }
-.chainrule figure { margin: 1.4em 0; } .chainrule svg { max-width: 100%; height: auto; }
+.chainrule figure { margin-block: 1.4em; margin-inline: 0; }
+.chainrule svg { max-width: 100%; height: auto; }
 .chainrule figcaption { color: var(--cr-soft); font-size: .93rem; margin-top: .5em; }
 .chainrule .note { border-left: 3px solid var(--cr-accent); background: var(--cr-panel);
-  padding: .6em 1em; margin: 1.1em 0; max-width: 42rem; }
+  padding: .1em 1em; margin-block: 1.1em; max-width: 42rem; }
 .chainrule .kink, .chainrule .warning { border-color: var(--cr-adjoint); }
 @media print { .chainrule { --cr-ink: #000; --cr-soft: #444; --cr-rule: #bbb; --cr-ground: #fff;
   --cr-panel: #fff; --cr-accent: #000; --cr-adjoint: #8a2412; font-size: 10pt; }
@@ -92,7 +97,8 @@ _LOOKS: Final = """
 """.strip()
 _PAGE: Final = """
 body { margin: 0; } main.chainrule { min-height: 100vh; box-sizing: border-box;
-  padding: clamp(1rem, 4vw, 3rem); } main.chainrule > * { max-width: 72rem; margin-inline: auto; }
+  padding: clamp(1rem, 4vw, 3rem); } main.chainrule > *, main.chainrule > figure {
+  max-width: 72rem; margin-inline: auto; }
 main.chainrule p, main.chainrule ul, main.chainrule ol, main.chainrule .note { max-width: 72rem; }
 @media (prefers-color-scheme: dark) { body { background: #14181d; } }
 @page { margin: 18mm; } @media print { body { background: none; } main.chainrule { padding: 0; } }
@@ -126,7 +132,7 @@ def _body(document: Document) -> str:
         if isinstance(block, Heading):
             # A heading is at most one level below the one before it, whatever was asked for.
             depth = min(block.level + 1, depth + 1, 6)
-            parts.append(f"<h{depth}>{_inlines(block.inlines)}</h{depth}>")
+            parts.append(f"<h{depth}>{_large(block.inlines)}</h{depth}>")
         else:
             parts.append(_block(block))
     return "\n".join(parts)
@@ -139,6 +145,13 @@ def _text(prose: str) -> str:
 
 def _inlines(content: Inlines) -> str:
     return "".join(map(_inline, content))
+
+
+def _large(content: Inlines) -> str:
+    """Running text that stands alone, its fractions and sums at full size."""
+    return "".join(
+        mathml(part, large=True) if isinstance(part, Math) else _inline(part) for part in content
+    )
 
 
 def _inline(part: Inline) -> str:
@@ -236,10 +249,7 @@ def _row(table: Table, row: tuple[Cell, ...], starts: set[int]) -> str:
             more.append("prose")
         kind = _classes(column.align, *more, opens=i in starts)
         source = f' title="{_text(cell.source)}"' if cell.source else ""
-        inner = "".join(
-            mathml(part, large=True) if isinstance(part, Math) else _inline(part)
-            for part in cell.content
-        )
+        inner = _large(cell.content)
         heads = i == 0 and table.row_header and inner
         tag, scope = ("th", ' scope="row"') if heads else ("td", "")
         cells.append(f"<{tag}{scope}{kind}{source}>{inner}</{tag}>")

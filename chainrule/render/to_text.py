@@ -8,6 +8,7 @@ other, and only then wrapped between words. Nothing is ever cut off.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from chainrule.document.blocks import (
     Block,
@@ -299,7 +300,7 @@ def _cell(content: Inlines, width: int | None, stacked: bool) -> list[str]:
     lines = _broken(line) if stacked else [line]
     if width is None:
         return lines
-    return [part for line in lines for part in wrap(line, width, hang=2)]
+    return [part for line in lines for part in _at_sums(line, width)]
 
 
 def _block_lines(content: Inlines) -> list[str]:
@@ -341,6 +342,26 @@ def _broken(line: str) -> list[str]:
     first = line[: cuts[1]].rstrip()
     rest = (line[a:b].rstrip() for a, b in zip(cuts[1:], ends[1:], strict=True))
     return [first, *(indent + part for part in rest)]
+
+
+def _at_sums(line: str, width: int) -> list[str]:
+    """A line of mathematics broken before the terms of a sum; where that fails, between words."""
+    if display_width(line) <= width:
+        return [line]
+    cuts, depth = [0], 0
+    for i, c in enumerate(line):
+        depth += (c in "([{") - (c in ")]}")
+        if depth == 0 and c in "+-" and i and line[i - 1] == " " == line[i + 1 : i + 2]:
+            cuts.append(i)
+    terms = [line[a:b].rstrip() for a, b in pairwise([*cuts, len(line)])]
+    found = [terms[0]]
+    for term in terms[1:]:
+        joined = f"{found[-1]} {term}"
+        if display_width(joined) <= width:
+            found[-1] = joined
+        else:
+            found.append(f"  {term}")
+    return [part for piece in found for part in wrap(piece, width, hang=2)]
 
 
 def _prose(content: Inlines) -> str:
