@@ -1,18 +1,29 @@
-"""The computation graph as a picture: values on the edges going forward, adjoints going back."""
+"""Pictures of a trace: the computation graph, and a small network drawn as neurons.
+
+On the graph's edges values go forward and adjoints come back. A network is recognised by its weighted
+sums (`sum(v) W[u,v]*x[v]`, whatever stands around them), not by the name of a layer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from chainrule.diff.calculus import terms
 from chainrule.document.blocks import Block, Figure, inlines
-from chainrule.document.mathtree import Math, Row, row
+from chainrule.document.mathtree import Math, Num, Row, row
+from chainrule.document.mathtree import text as math_text
 from chainrule.document.notation import Notation, symbol
 from chainrule.evaluate.cells import Cells
 from chainrule.evaluate.symbolic import plain
 from chainrule.evaluate.values import CellArray
 from chainrule.explain.work import Reverse, Work, equals, value_math
-from chainrule.lang.expr import Ref, walk
-from chainrule.render.graph import Edge, Graph, Node, ascii, svg
+from chainrule.explain.worked import Worked
+from chainrule.lang.expr import Apply, Reduce, Ref, walk
+from chainrule.lang.program import Equation
+from chainrule.render.graph import DRAWN_NODES, Edge, Graph, Node, ascii, neurons, svg
+
+_NEURONS = 10  # neurons of a column that are still drawn
 
 
 def graph_figure(work: Work, primal: Cells, reverses: Sequence[Reverse]) -> list[Block]:
@@ -20,9 +31,12 @@ def graph_figure(work: Work, primal: Cells, reverses: Sequence[Reverse]) -> list
     graph = computation_graph(work, primal, reverses[0] if reverses else None)
     names = ", ".join(work.written.outputs)
     alt = f"Computation graph of {names}: {len(graph.nodes)} nodes, {len(graph.edges)} edges"
-    return [Figure(svg(graph, f"Computation graph of {names}", alt), alt,
-                   inlines("Computation graph: values above the edges, adjoints below"),
-                   ascii(graph))]
+    figures: list[Block] = []
+    if len(graph.nodes) <= DRAWN_NODES:
+        figures.append(Figure(
+            svg(graph, f"Computation graph of {names}", alt), alt,
+            inlines("Computation graph: values above the edges, adjoints below"), ascii(graph)))
+    return figures + neuron_figure(work, primal)
 
 
 def computation_graph(work: Work, primal: Cells, r: Reverse | None) -> Graph:
@@ -74,3 +88,80 @@ def _value(notation: Notation, cells: CellArray) -> Math | str:
         return "×".join(map(str, cells.shape))
     items = equals(notation, cells)[1:2]
     return Row(items) if items else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Dense:
+    """A weighted sum: which tensor is weighted, by which, into which."""
+
+    source: str
+    weights: Ref
+    target: str
+    equation: Equation
+
+
+def neuron_figure(work: Work, primal: Cells) -> list[Block]:
+    """The program's weighted sums as columns of neurons, if they follow each other and are few."""
+    found = _chain(_dense(work), primal)
+    columns = [d.source for d in found] + [d.target for d in found[-1:]]
+    if not columns or max(len(primal[n].cells) for n in columns) > _NEURONS:
+        return []
+    if any(len(primal[n].shape) > 2 for n in columns):
+        return []
+    worked = work.worked(work.program, primal)
+    layers = [[row(worked.tensor(name, tuple(Num(str(n)) for n in place)), "=",
+                   value_math(worked, primal[name][place] if place else primal[name].cells[0]))
+               for place in primal[name].places()] for name in columns]
+    weights = [_weights(worked, d, primal) for d in found]
+    alt = "Network of " + ", ".join(f"{len(layer)} neurons" for layer in layers)
+    text = "\n".join("  ".join(map(math_text, layer)) for layer in layers)
+    return [Figure(neurons(layers, weights, "Network", alt), alt,
+                   inlines("The network: activations in the neurons, weights on the lines"), text)]
+
+
+def _dense(work: Work) -> list[_Dense]:
+    inputs = set(work.program.inputs)
+    found = []
+    for equation in work.program.equations:
+        for _, term in terms(equation.body):
+            if not (isinstance(term, Reduce) and term.op == "sum" and term.condition is None):
+                continue
+            body = term.body
+            if not (isinstance(body, Apply) and body.function == "mul"):
+                continue
+            summed = {r.name for r in term.indices}
+            pairs = [body.args, body.args[::-1]]
+            for weights, source in pairs:
+                if (isinstance(weights, Ref) and isinstance(source, Ref)
+                        and weights.tensor in inputs and equation.plain
+                        and [s.plain for s in source.subscripts] == [r.name for r in term.indices]
+                        and summed | {r.name for r in equation.ranges}
+                        == {s.plain for s in weights.subscripts}):
+                    found.append(_Dense(source.tensor, weights, equation.target, equation))
+                    break
+    return found
+
+
+def _chain(found: list[_Dense], primal: Cells) -> list[_Dense]:
+    """The leading layers that follow each other with as many neurons."""
+    kept = found[:1]
+    for layer in found[1:]:
+        if len(primal[layer.source].cells) != len(primal[kept[-1].target].cells):
+            break
+        kept.append(layer)
+    return kept
+
+
+def _weights(worked: Worked, layer: _Dense, primal: Cells) -> list[list[Math]]:
+    """The weight on each line, by target cell and source cell."""
+    table = primal[layer.weights.tensor]
+    term = next(t for _, t in terms(layer.equation.body)
+                if isinstance(t, Reduce) and any(n == layer.weights for n in walk(t)))
+    lines = []
+    for outer in worked.evaluator.loop(layer.equation.ranges, {}):
+        line = []
+        for inner in worked.evaluator.loop(term.indices, outer):
+            place = worked.evaluator.resolve(layer.weights, inner)
+            line.append(value_math(worked, table[place or ()]))
+        lines.append(line)
+    return lines
