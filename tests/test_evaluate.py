@@ -1,6 +1,8 @@
 """Evaluation: two evaluators that share nothing agree, and the edges are as documented."""
 
 import math
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -10,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from chainrule.diff.reverse import vjp
 from chainrule.errors import (
     DefinitionError,
     DomainError,
@@ -432,3 +435,35 @@ def test_a_sum_written_with_a_thousand_signs_needs_no_recursion() -> None:
     tensors = {"x": Tensor("x", (constant(2),), role="data"), "y": Tensor("y", (constant(2),))}
     p = Program(tensors, ("x",), (Equation("y", (index("i"),), (i,), body),), ("y",))
     assert agree(p, {"x": [1, 2]})["y"].tolist() == [3001, 3002]
+
+
+def test_a_dropped_write_does_not_look_at_its_body() -> None:
+    x, i = Tensor("x", (constant(3),), role="data"), Range("i", constant(4))
+    equation = Equation("y", (index("i"),), (i,), Ref("x", (index("i"),)), True, None, True)
+    p = Program({"x": x, "y": Tensor("y", (constant(3),))}, ("x",), (equation,), ("y",))
+    assert agree(p, {"x": [1, 2, 3]})["y"].tolist() == [1, 2, 3]
+
+
+def test_without_checks_cells_follow_ieee() -> None:
+    c = evaluate_cells(program("y = 1/x\nz = ln(-1 + x)"), {"x": 0}, check=False)
+    assert float(c["y"].cells[0]) == math.inf and math.isnan(float(c["z"].cells[0]))
+
+
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"a guarded neighbour"}))
+def test_the_two_evaluators_agree_on_adjoint_programs(name: str) -> None:
+    text, values = PROGRAMS[name]
+    p = program(text)
+    derivative = vjp(p)
+    given = dict(values)
+    for output, seed in derivative.seeds.items():
+        given[seed] = np.ones(run(p, values)[output].shape)
+    agree(derivative.program, given)
+
+
+def test_cells_are_worked_without_loading_numpy() -> None:
+    code = (
+        "import sys\nfrom chainrule.lang.ranges import program\n"
+        "from chainrule.evaluate.cells import evaluate_cells\n"
+        "evaluate_cells(program('y = ln(x)'), {'x': 2})\nassert 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)

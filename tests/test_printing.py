@@ -14,7 +14,7 @@ from tests.strategies import SIZES, equations, expressions
 DECLARED = "size N, K\nlabel y[N] < K\n"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(expressions(bound=("i", "j")))
 def test_an_expression_reads_back_as_itself(e):
     text = expression_text(e)

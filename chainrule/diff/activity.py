@@ -1,4 +1,4 @@
-"""Which tensors a derivative must pass through: those that depend on an input and reach an output."""
+"""Which tensors a derivative passes through: those between the inputs and the outputs named."""
 
 from __future__ import annotations
 

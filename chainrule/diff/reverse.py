@@ -38,7 +38,7 @@ from chainrule.lang.expr import (
     select,
     walk,
 )
-from chainrule.lang.integers import index
+from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Origin, Program, Tensor, fresh
 from chainrule.lang.verify import verify
 
@@ -223,7 +223,7 @@ class _Reverse:
             loops.append(Range(letter, axis))
         return tuple(loops)
 
-    def add(self, of: str, subscripts: tuple, loops: tuple[Range, ...], body: Expr,
+    def add(self, of: str, subscripts: tuple[Integer, ...], loops: tuple[Range, ...], body: Expr,
             condition: Expr | None, dropping: bool, origin: Origin) -> None:
         name = self.adjoint(of)
         equation = self.prefixed(Equation(name, subscripts, loops, body, True, condition,

@@ -1,9 +1,9 @@
 """Split long equations, so that one rule differentiates them all.
 
 After `split` a reduction stands only as a term of its equation (`sum(v) W[u,v]*x[v] + b[u]`), with
-no other inside it: the sum in `p[i] = exp(z[i]) / sum(j) exp(z[j])` becomes an equation of its own, computed once and read by
-name. A sum of sums is one sum. A part that stood under a condition keeps it as a guard, so that a
-branch that was never taken is still never looked at.
+no other inside it: the sum in `p[i] = exp(z[i]) / sum(j) exp(z[j])` becomes an equation of its own,
+computed once and read by name. A sum of sums is one sum. A part that stood under a condition keeps
+it as a guard, so that a branch that was never taken is still never looked at.
 """
 
 from __future__ import annotations

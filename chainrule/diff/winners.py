@@ -1,4 +1,4 @@
-"""The positions that maxima and minima take: integer tensors, so that a pool's derivative is a read.
+"""The positions that maxima and minima take, as integer tensors: a pool's derivative is a read.
 
 A maximum passes its derivative through its winner alone. The winner's position on each index is an
 equation like any other (`argmax`), and the body read at that position is an ordinary expression:

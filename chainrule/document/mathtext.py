@@ -101,7 +101,8 @@ def _lowered(sub: Math, unicode: bool = True) -> str:
     inner = text(sub, tight=True)
     if unicode and inner and all(c in SUBSCRIPTS for c in inner):
         return "".join(SUBSCRIPTS[c] for c in inner)
-    return f"_{inner}" if len(inner) == 1 or inner.isalnum() else f"_{{{inner}}}"
+    short = len(inner) == 1 or (inner.isalnum() and inner.isascii())
+    return f"_{inner}" if short else f"_{{{inner}}}"
 
 
 def _raised(sup: Math) -> str:

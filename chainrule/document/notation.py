@@ -182,6 +182,12 @@ class Notation:
         """A number, to this notation's digits."""
         return number(value, self.digits)
 
+    def cell(self, value: Any) -> Math:
+        """A value: a number, or an expression in what has no value, by its own names."""
+        if isinstance(value, Expr):
+            return Notation(self.tensors, self.digits, self.style, self.loss).expression(value)
+        return self.number(value)
+
     # expressions
 
     def ref(self, ref: Ref) -> Math:

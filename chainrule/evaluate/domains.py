@@ -29,6 +29,7 @@ def _domain(function: str) -> Expr | None:
 def in_domain(m: Any, function: str, args: Sequence[Any]) -> Any:
     """Whether (or where) `function` is defined at `args`, numbers of the arithmetic `m`.
 
+    >>> from chainrule.evaluate.arithmetic import FloatArithmetic
     >>> in_domain(FloatArithmetic(), "ln", [-1.0])
     False
     """

@@ -363,7 +363,7 @@ def target_place(
 
 
 def _exactly_zero(function: str, args: list[Any], numbers: list[Any]) -> bool:
-    """Whether an exact zero makes a product or a quotient exactly zero, however its partner rounds."""
+    """Whether an exact zero makes a product or a quotient zero, however its partner rounds."""
     zeros = args if function == "mul" else args[:1] if function == "div" else []
     return any(type(x) is Fraction and x == 0 for x in zeros) and all(
         x - x == 0 for x in numbers)

@@ -132,7 +132,8 @@ class _Rows:
         subscripts = tuple(index(r.name) for r in loops)
         self.shapes[name] = tuple(r.size for r in loops if r.size is not None)
         span = getattr(source, "span", None)
-        self.rows.append(Equation(name, subscripts, loops, top, origin=Origin("part", of, span=span)))
+        origin = Origin("part", of, span=span)
+        self.rows.append(Equation(name, subscripts, loops, top, origin=origin))
         return name
 
     def numbered(self, rows: list[Equation]) -> Elementary:

@@ -1,11 +1,11 @@
-"""Kinks that a point lies on: where a derivative jumps, what was chosen, and out of which values."""
+"""Kinks that a point lies on: where a derivative jumps, what was chosen, out of which values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from chainrule.document.blocks import Note, note
-from chainrule.document.mathtree import Math, Num, row
+from chainrule.document.mathtree import Math, Num
 from chainrule.document.notation import Notation
 from chainrule.errors import MissingValueError
 from chainrule.evaluate.cells import CellEvaluator
@@ -65,16 +65,15 @@ def _checked(evaluator: CellEvaluator, notation: Notation, node: Expr, at: dict[
     if isinstance(node, Apply):
         for kink in FUNCTIONS[node.function].kinks:
             if evaluator.value(kink.where(*node.args), at) == 0:
-                yield note("kink in ", where, ": the derivative of ", notation.expression(node),
-                           " by its ", "first" if kink.argument == 0 else "second",
-                           f" argument jumps here; chose {kink.chose} from "
+                yield note("in ", where, ", ", notation.expression(node), " has a corner here: "
+                           f"its derivative is chosen as {kink.chose} from "
                            f"[{kink.low}, {kink.high}]", kind="kink")
     elif isinstance(node, Select):
         test = node.condition
         if (isinstance(test, Apply) and test.function in ("lt", "le", "gt", "ge")
                 and evaluator.value(test.args[0], at) == evaluator.value(test.args[1], at)):
             taken = node.then if evaluator.holds(test, at) else node.otherwise
-            yield note("boundary in ", where, ": both sides of ", notation.expression(test),
+            yield note("in ", where, ", both sides of ", notation.expression(test),
                        " are equal; the formula takes the case ", notation.expression(taken),
                        kind="kink")
     elif isinstance(node, Reduce):
@@ -82,7 +81,6 @@ def _checked(evaluator: CellEvaluator, notation: Notation, node: Expr, at: dict[
         ties = [i for i in evaluator.inside(node, at)
                 if evaluator.value(node.body, i) == best[1]]
         if len(ties) > 1:
-            yield note("tie in ", where, f": {len(ties)} candidates are equal to ",
-                       row(notation.number(best[1])) if not isinstance(best[1], Expr)
-                       else notation.expression(best[1]),
+            yield note("in ", where, f", {len(ties)} candidates are equal to ",
+                       notation.cell(best[1]),
                        "; the first of them passes the derivative", kind="kink")

@@ -1,7 +1,7 @@
 """Pictures of a trace: the computation graph, and a small network drawn as neurons.
 
-On the graph's edges values go forward and adjoints come back. A network is recognised by its weighted
-sums (`sum(v) W[u,v]*x[v]`, whatever stands around them), not by the name of a layer.
+On the graph's edges values go forward and adjoints come back. A network is recognised by its
+weighted sums (`sum(v) W[u,v]*x[v]`, whatever stands around them), not by the name of a layer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from chainrule.document.notation import Notation, symbol
 from chainrule.evaluate.cells import Cells
 from chainrule.evaluate.symbolic import plain
 from chainrule.evaluate.values import CellArray
-from chainrule.explain.work import Reverse, Work, equals, value_math
+from chainrule.explain.work import Reverse, Work, equals, tensor_math
 from chainrule.explain.worked import Worked
 from chainrule.lang.expr import Apply, Reduce, Ref, walk
 from chainrule.lang.program import Equation
 from chainrule.render.graph import DRAWN_NODES, Edge, Graph, Node, ascii, neurons, svg
 
+_SHORT = 3  # cells of a vector that stand on an edge
 _NEURONS = 10  # neurons of a column that are still drawn
 
 
@@ -68,7 +69,7 @@ def computation_graph(work: Work, primal: Cells, r: Reverse | None) -> Graph:
 
 
 def _contribution(work: Work, r: Reverse, target: str, source: str) -> Math | str:
-    """What the use of `source` in `target` adds to the adjoint of `source`, if that is one number."""
+    """What a use of `source` in `target` adds to the adjoint of `source`, if that is one number."""
     worked = work.worked(r.derivative.program, r.cells, r.of)
     found = [e for e in r.derivative.program.equations
              if e.origin.of == target and e.origin.through is not None
@@ -79,15 +80,17 @@ def _contribution(work: Work, r: Reverse, target: str, source: str) -> Math | st
     total = worked.evaluator.value(found[0].body, {})
     for equation in found[1:]:
         total = worked.evaluator.plus(total, worked.evaluator.value(equation.body, {}))
-    return value_math(worked, plain(total))
+    return worked.cell(plain(total))
 
 
 
 def _value(notation: Notation, cells: CellArray) -> Math | str:
+    """A scalar or a short vector as it is, a larger tensor by its shape."""
+    if len(cells.shape) > 1 or len(cells.cells) > _SHORT:
+        return "×".join(map(str, cells.shape)) + (" cells" if len(cells.shape) == 1 else "")
     if cells.shape:
-        return "×".join(map(str, cells.shape))
-    items = equals(notation, cells)[1:2]
-    return Row(items) if items else ""
+        return math_text(tensor_math(notation, cells))
+    return Row(equals(notation, cells)[1:2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def neuron_figure(work: Work, primal: Cells) -> list[Block]:
         return []
     worked = work.worked(work.program, primal)
     layers = [[row(worked.tensor(name, tuple(Num(str(n)) for n in place)), "=",
-                   value_math(worked, primal[name][place] if place else primal[name].cells[0]))
+                   worked.cell(primal[name][place] if place else primal[name].cells[0]))
                for place in primal[name].places()] for name in columns]
     weights = [_weights(worked, d, primal) for d in found]
     alt = "Network of " + ", ".join(f"{len(layer)} neurons" for layer in layers)
@@ -162,6 +165,6 @@ def _weights(worked: Worked, layer: _Dense, primal: Cells) -> list[list[Math]]:
         line = []
         for inner in worked.evaluator.loop(term.indices, outer):
             place = worked.evaluator.resolve(layer.weights, inner)
-            line.append(value_math(worked, table[place or ()]))
+            line.append(worked.cell(table[place or ()]))
         lines.append(line)
     return lines

@@ -21,7 +21,6 @@ from chainrule.explain.work import (
     equals,
     equation_math,
     tensor_math,
-    value_math,
 )
 from chainrule.explain.worked import Pass, Place, Worked, hits, summed, winners
 from chainrule.lang.expr import Apply, ArgReduce, Expr, Number, Read, Ref, Select
@@ -115,7 +114,7 @@ class _Sections:
         if all(e.origin.rule == "seed" for e in equations):
             given = "given" if primal in self.work.seed else "the derivative by itself"
             if isinstance(cells[name].cells[0], Ref):
-                given = "left open"
+                given = "not given: L may be any function of it"
             return [Chain(base.tensor(name), (Link(Row(equals(worked, cells[name])[1:]),
                                                    inlines(given)),))]
         blocks: list[Block] = [heading(2, "With respect to ", base.tensor(primal))]
@@ -205,7 +204,7 @@ class _Sections:
             if step not in steps:
                 steps.append(step)
         items: list[Math | str] = []
-        shown = value_math(worked, value)
+        shown = worked.cell(value)
         for step in steps:
             if step != shown:
                 items += ["=", step]

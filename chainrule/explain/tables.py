@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from chainrule.document.blocks import Block, Cell, Prose, cell, inlines, table
+
+from chainrule.document.blocks import Block, Cell, Prose, cell, table
 from chainrule.document.mathtree import Accent, Math, Num, Row, row
 from chainrule.document.notation import Notation, symbol
 from chainrule.evaluate.cells import Cells
@@ -110,8 +111,9 @@ class _Tables:
                 right = self.row(worked, f.cells, by_primal[name])
             rows.append(right)
         if f.of is not None:
-            caption: Prose = ["Forward mode, seeded with ", row(accent(symbol(f.of), "dot"), "=",
-                                                                 Num("1")), ": the derivatives with respect to ", symbol(f.of)]
+            seeded = row(accent(symbol(f.of), "dot"), "=", Num("1"))
+            caption: Prose = ["Forward mode, seeded with ", seeded,
+                              ": the derivatives with respect to ", symbol(f.of)]
         else:
             caption = "Forward mode along the given direction"
         return self.beside(rows, _HEADS, caption, "Forward derivative trace ⇓")

@@ -94,7 +94,7 @@ def trace(
     lay = sections if any(t.shape for t in work.program.tensors.values()) else tables
     blocks = opening(work) + lay(work, primal, forwards, reverses)
     worked = work.worked(work.program, primal)
-    blocks += kink_notes(worked.evaluator, worked, work.program.equations)
+    blocks += kink_notes(worked.evaluator, work.notation(work.program), work.program.equations)
     if graph:
         blocks += graph_figure(work, primal, reverses)
     blocks += results(work, reverses)
@@ -142,7 +142,7 @@ def results(work: Work, reverses: Sequence[Reverse]) -> list[Block]:
     blocks: list[Block] = [heading(1, "Result")]
     for r in reverses:
         plain = Notation(r.derivative.program.tensors, work.options.digits, "partial",
-                         work.loss(r), {n: symbol(label) for n, label in work.labels.items()})
+                         work.loss(r.of), {n: symbol(label) for n, label in work.labels.items()})
         for name in work.inputs():
             cells = r.cells[r.derivative.names[name]]
             left = plain.tensor(r.derivative.names[name])

@@ -1,4 +1,4 @@
-"""What a worked trace is made of: the differentiated programs, their cells, how names are written."""
+"""What a worked trace is made of: differentiated programs, their cells, how names are written."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Reverse:
 
 
 class Work:
-    """One trace in the making: the program in rows, and its derivatives where they are asked for."""
+    """One trace in the making: the program in rows, and its derivatives where asked for."""
 
     def __init__(self, program: Program, values: dict[str, Any], options: Options, of: str | None,
                  wrt: Sequence[str] | None, seed: Mapping[str, Any] | None,
@@ -82,8 +82,9 @@ class Work:
     def named(self, names: Sequence[str]) -> list[str]:
         for name in names:
             if name not in self.rename:
+                known = list(self.written.tensors)
                 raise DerivativeError(f"there is no {name} to differentiate", None,
-                                      did_you_mean(name, list(self.rename)))
+                                      did_you_mean(name, known) or f"known: {', '.join(known)}")
         return [self.rename[n] for n in names]
 
     # the two differentiated programs and their values
@@ -164,17 +165,15 @@ class Work:
             for name, number in self.numbers.items():
                 names[name] = Subscript(Identifier("v"), Num(str(number)))
             return Notation(program.tensors, self.options.digits, "bar", names=names)
-        loss: Math = Identifier("L")
-        if len(of) == 1 and of[0] not in self.seed:
-            loss = Notation(program.tensors).tensor(of[0])
-        return Notation(program.tensors, self.options.digits, "partial", loss, names)
+        return Notation(program.tensors, self.options.digits, "partial", self.loss(of), names)
 
     def worked(self, program: Program, cells: Cells, of: tuple[str, ...] = ()) -> Worked:
         return Worked(self.notation(program, of), CellEvaluator(program, cells, self.digits))
 
-    def loss(self, r: Reverse) -> Math:
-        if len(r.of) == 1 and r.of[0] not in self.seed:
-            return symbol(self.labels.get(r.of[0], r.of[0]))
+    def loss(self, of: tuple[str, ...]) -> Math:
+        """What is differentiated: a scalar output itself, or some L whose ∂L/∂output is given."""
+        if len(of) == 1 and of[0] not in self.seed and not self.program.tensors[of[0]].shape:
+            return symbol(self.labels.get(of[0], of[0]))
         return Identifier("L")
 
     # values by the user's names
@@ -199,7 +198,7 @@ class Work:
 
 
 def winner_names(program: Program) -> dict[str, Math]:
-    """The position that a maximum takes on its index a is written â (â with the target, if several)."""
+    """The position of a maximum on its index a is written â (with the target, if several)."""
     found = [e for e in program.equations if isinstance(e.body, ArgReduce)]
     several = len({e.origin.of for e in found}) > 1
     names: dict[str, Math] = {}
@@ -221,18 +220,13 @@ def equation_math(notation: Notation, equation: Equation) -> Math:
     return row(*items)
 
 
-def value_math(notation: Notation, value: Any) -> Math:
-    """A cell's value: a number, or an expression in what has no value."""
-    return notation.expression(value) if isinstance(value, Expr) else notation.number(value)
-
-
 def equals(notation: Notation, cells: CellArray) -> tuple[Math, ...]:
     """= a value, exact where it is, ≈ its rounding where it is not; a matrix for a tensor."""
     if cells.shape:
         return (Op("="), tensor_math(notation, cells))
     value = cells.cells[0]
     if isinstance(value, Expr):
-        return (Op("="), notation.expression(value))
+        return (Op("="), notation.cell(value))
     if not is_exact(value, notation.digits):
         return (Op("≈"), notation.number(value))
     shown = notation.number(value)
@@ -248,7 +242,7 @@ def tensor_math(notation: Notation, cells: CellArray,
     if len(shape) <= 2:
         lines = cells.nested() if len(shape) == 2 else [cells.nested()]
         where = frozenset((m[0], m[1]) if len(m) == 2 else (0, m[0]) for m in marks)
-        return Matrix(tuple(tuple(value_math(notation, c) for c in line) for line in lines), where)
+        return Matrix(tuple(tuple(notation.cell(c) for c in line) for line in lines), where)
     step = len(cells.cells) // shape[0] if shape[0] else 0
     slices: list[Math] = []
     for k in range(shape[0]):

@@ -8,7 +8,6 @@ compares, either in symbols (`W₀₁ · x₁`) or with the numbers put in (`2 �
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from chainrule.document.mathtree import Fence, Function, Mark, Math, Num, Op, Row, row
 from chainrule.document.notation import _ATOM, _PRODUCT, _SUM, Notation, Value
@@ -72,13 +71,6 @@ class Worked(Notation):
         """The same, in brackets where it binds less than `level`."""
         self.place, self.numbers = place, numbers
         return self._at(e, None, level)
-
-    def cell(self, value: Any) -> Math:
-        """A cell's value: a number, or an expression in what has no value."""
-        if isinstance(value, Expr):
-            return Notation.expression(Notation(self.tensors, self.digits, self.style, self.loss,
-                                                self.names), value)
-        return self.number(value)
 
     def _write(self, e: Expr, value: Value | None) -> tuple[Math, int]:
         if isinstance(e, Ref):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainrule.lang.integers import ONE, ZERO, Floor, Index, Integer, Size, constant, index
+from chainrule.lang.integers import ONE, ZERO, Floor, Index, Integer, Size
 
 
 def extent(s: Integer, ranges: Mapping[str, Integer]) -> tuple[Integer, Integer] | None:

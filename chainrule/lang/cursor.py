@@ -66,6 +66,7 @@ class Cursor:
         self.found: dict[str, None] = {}
         self.values: set[str] = set()  # bare names that were taken for tensors
         self.reduced: set[str] = set()  # indices that some reduction has summed over
+        self.doubt: ChainruleError | None = None  # raised when the statement is finished
         self.loose = "error"
         self.inside = False  # a subscript
         self.parameters: tuple[str, ...] = ()  # of the user's function being defined
@@ -81,6 +82,7 @@ class Cursor:
         self.reduced.clear()
         self.loose = "error"
         self.expanded = 0
+        self.doubt = None
 
     # places and errors
 
@@ -112,6 +114,11 @@ class Cursor:
         if self.at != end:
             found = self.found_here()
             raise self.fail(f"expected an operator or the end, found {found}", self._equals())
+
+    def settle(self) -> None:
+        """Raise the error that waited for the end of the statement, if there is one."""
+        if self.doubt is not None:
+            raise self.doubt
 
     def deeper(self) -> None:
         """Count one more level of brackets, signs, powers or selections."""

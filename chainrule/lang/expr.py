@@ -300,9 +300,8 @@ def both(a: Expr | None, b: Expr | None) -> Expr | None:
 
 def children(e: Expr) -> tuple[Expr, ...]:
     """The direct parts of an expression, conditions first, in the order written."""
-    kind = type(e)
-    if kind is Apply:
-        return e.args  # type: ignore[attr-defined]
+    if isinstance(e, Apply):
+        return e.args
     if isinstance(e, Select):
         return (e.condition, e.then, e.otherwise)
     if isinstance(e, Reduce | ArgReduce):

@@ -47,12 +47,12 @@ _ROLES: Final = {
 _KEYWORDS: Final = frozenset({*_ROLES, "size", "output", "update"})
 _DECLARATION: Final = re.compile(
     r"(?:^|;)[ \t]*(input|parameter|param|constant|const|label|integer|size)[ \t]+"
-    r"(?=[^\W\d])((?:\[[^\]]*\]|[^\n;#\[])*)",
+    r"(?=[^\W\d])((?:\[[^\]\[]*\]|[^\n;#\[])*)",
     re.MULTILINE,
 )
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _BOUNDS: Final = re.compile(r"\[([^\]]*)\]|<\s*(.*)")
-_LETTER: Final = re.compile(r"(?:^|;)[ \t]*(e|pi|π)[ \t]*(?:\[[^\]]*\][ \t]*)?\+?=(?!=)", re.M)
+_LETTER: Final = re.compile(r"(?:^|;)[ \t]*(e|pi|π)[ \t]*(?:\[|\+?=(?!=))", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ def parse_expression(
     grammar.bound.update(dict.fromkeys(indices))
     body = grammar.expression(0)
     grammar.finish(len(grammar.kinds) - 1)
+    grammar.settle()
     if tokenizer.statement() is not None:
         raise grammar.fail("one expression is wanted here, not several")
     check_depth(body, grammar.span(0))
@@ -300,6 +301,7 @@ class _Reader:
         start = g.at
         body = g.value()
         g.finish(len(g.kinds) - 1)
+        g.settle()
         self._check_depth(g, body, start)
         self.names.macros[name] = Macro(g.parameters, body)
 
@@ -380,6 +382,7 @@ class _Reader:
             if not g.values & g.found.keys():
                 break
             # in `i*x[i]` the letter stood as a value before it was known for an index: once more
+        g.settle()
         g.at = end
         if condition is not None:
             for name in free_indices(condition):

@@ -3,8 +3,8 @@
 An index takes the size of the axis that it subscripts plainly. From a compound subscript the range
 of its one unknown index follows from the axis's bounds (`bounds.solve_range`). A tensor that is
 read and never defined is an input; axes of inputs that nothing declares get names of their own,
-after the index that runs over them (`x[n]` has N cells). The ranges are then carried in the program:
-they cannot be inferred again from an adjoint.
+after the index that runs over them (`x[n]` has N cells). The ranges are then carried in the
+program: they cannot be inferred again from an adjoint.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class _Inference:
         self, ref: Ref, scope: _Scope, env: dict[str, _Variable], number: int, kind: str = "real"
     ) -> None:
         tensor = self.tensors.get(ref.tensor)
-        if tensor is None or ref.tensor in self.pieces and self.defined_at[ref.tensor] >= number:
+        if tensor is None or (ref.tensor in self.pieces and self.defined_at[ref.tensor] >= number):
             tensor = self.first_met(ref, number, kind)
         if len(tensor.shape) != len(ref.subscripts):
             raise arity_error(tensor, ref)
@@ -227,7 +227,8 @@ class _Inference:
                 raise RangeError(
                     f"nothing says how far the index {rest[0].name} runs",
                     equation.origin.span,
-                    f"give it a bound, such as sum({rest[0].name} < 3) or `with {rest[0].name} < N`",
+                    f"give it a bound: sum({rest[0].name} < 3), or `with {rest[0].name} < N` where "
+                    "N is a declared size",
                 )
             waiting = rest
         for variable in scope.variables:

@@ -177,7 +177,8 @@ class Reductions(Cursor):
             bound = right.value
         else:
             if type(right) is Ref and not right.subscripts and right.tensor in self.values:
-                raise RangeError(
+                # unless it turns out to be an index: in `s += a[i,j] with j <= i` it does
+                self.doubt = self.doubt or RangeError(
                     f"{right.tensor} is not a size here", right.span,
                     f"declare `size {right.tensor}`",
                 )  # fmt: skip

@@ -7,10 +7,11 @@ used twice is one node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from chainrule.errors import LimitError, ShapeError
+
 
 class Input(Node):
     """An input of the formula: data, a parameter, or integers."""

@@ -127,7 +127,7 @@ class Variable:
         return Reduction("min", self, axis, keepdims)
 
     @property
-    def T(self) -> Variable:  # noqa: N802 (NumPy's name)
+    def T(self) -> Variable:
         """The axes in reverse order."""
         return transpose(self)
 
