@@ -3,8 +3,8 @@
 A ```python block is a session of Python: `>>>` and what follows it. A ```console block is a session
 in a shell: `$ chainrule …` and exactly what it prints, errors included, 100 columns wide; a line
 that is nothing but `...` stands for lines left out. A ```toml block that starts with `# name.toml`
-is written to that file first. The examples of a page share their names, and a folder of their own
-in which `examples/` is the repository's.
+is written to that file first. The examples of a page share their names, and a temporary folder
+with a copy of `examples/`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import doctest
 import io
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import pytest
-from sybil import Document, Example, Region, Sybil
+from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from chainrule.cli import main
@@ -82,20 +82,28 @@ def write_file(example: Example) -> None:
         Path(name).write_text(example.parsed, encoding="utf-8")
 
 
-class Page(Document):
-    """A page whose examples run in a folder of their own."""
+def enter_folder(names: dict[str, Any]) -> None:
+    """Make a folder for a page's examples and go there."""
+    folder = tempfile.mkdtemp(prefix="chainrule-docs-")
+    shutil.copytree(ROOT / "examples", Path(folder) / "examples")
+    names["_folders"] = (folder, os.getcwd())
+    os.chdir(folder)
 
-    def __init__(self, text: str, path: str) -> None:
-        super().__init__(text, path)
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def begin(self) -> None:
-        """Make the folder and go there."""
-        self.folder = tempfile.TemporaryDirectory()
-        os.symlink(ROOT / "examples", Path(self.folder.name) / "examples")
+def leave_folder(names: dict[str, Any]) -> None:
+    """Go back and remove it."""
+    folder, back = names["_folders"]
+    os.chdir(back)
+    shutil.rmtree(folder)
 
-    def end(self) -> None:
-        """Remove the folder."""
-        if self.folder is not None:
-            self.folder.cleanup()
-            self.folder = None
+
+pytest_collect_file = Sybil(
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=FLAGS),
+        CodeBlockParser("console", check_console),
+        CodeBlockParser("toml", write_file),
+    ],
+    patterns=["README.md", "docs/*.md"],
+    setup=enter_folder,
+    teardown=leave_folder,
+).pytest()

@@ -256,6 +256,7 @@ SAYS = [
     ("s += sum(i) y[i] + x[i]", FormulaSyntaxError, "outside it too"),
     ("y[i] = x[i] with k < 3", RangeError, "k does not stand on the left"),
     ("y[i] = x[i/2]", KindError, "write `//`"),
+    ("y = x//z", RangeError, "floor(a/b)"),
     ("y = x < 2", KindError, "1 if … else 0"),
     ("y = 1 if x else 0", KindError, "x != 0"),
     ("y = x if x > 0", FormulaSyntaxError, "expected `else`"),
@@ -380,10 +381,12 @@ def test_a_program_reads_back_as_itself(text):
     assert infer(parse(program_text(program))) == program
 
 
-PIECES = [*"xyzijNKe0123.+-*/^%<>=()[]{},;:|#\\ \n\t'", "sum(", "max(", "argmax(i)", "sin", "f(x) = ",
-          " if ", " else ", " and ", " or ", "not ", " with ", "pad ", "inf", "**", "//", "+=", "<=",
-          "==", "x[", "i]", "input ", "label ", "size ", "output ", "update ", "²", "−", "·", "x̄",
-          "１", "\u202e", "½", "₁", "ᵢ", "∑", "sum(i<3) ", "y[i] = ", "s += ", "1e9", "\0", "é"]  # fmt: skip
+PIECES = [
+    *"xyzijNKe0123.+-*/^%<>=()[]{},;:|#\\ \n\t'", "sum(", "max(", "argmax(i)", "sin", "f(x) = ",
+    " if ", " else ", " and ", " or ", "not ", " with ", "pad ", "inf", "**", "//", "+=", "<=", "==",
+    "x[", "i]", "input ", "label ", "size ", "output ", "update ", "²", "−", "·", "x̄", "１", "½",
+    "\u202e", "₁", "ᵢ", "∑", "sum(i<3) ", "y[i] = ", "s += ", "1e9", "\0", "é",
+]  # fmt: skip
 
 
 @settings(max_examples=400, deadline=2000)

@@ -21,7 +21,6 @@ from chainrule.errors import ChainruleError, DefinitionError, KindError, LimitEr
 from chainrule.evaluate.naive import CellEvaluator, Cells, passes, target_place
 from chainrule.evaluate.symbolic import Symbolic, plain
 from chainrule.evaluate.values import CellArray, bind, cell_name, shapes
-from chainrule.evaluate.worked import Term, terms
 from chainrule.lang.expr import Ref
 from chainrule.lang.integers import constant
 from chainrule.lang.program import Equation, Program
@@ -133,9 +132,7 @@ __all__ = [
     "CellArray",
     "CellEvaluator",
     "Cells",
-    "Term",
     "evaluate_cells",
     "passes",
     "target_place",
-    "terms",
 ]

@@ -3,7 +3,7 @@
 This is the part of the naive evaluator that looks at one cell: it walks an expression with a
 number for every index, reads cells, and computes exactly where that is possible, to many digits
 where it is not, and symbolically where an input was left without a value. `cells` loops it over
-whole programs, `worked` takes single equations apart with it.
+whole programs; `explain.worked` takes single equations apart with it.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ from fractions import Fraction
 from math import gcd
 from typing import Final
 
-from chainrule.errors import ChainruleError, FormulaSyntaxError, visible
+from chainrule.errors import ChainruleError, FormulaSyntaxError, RangeError, Span, visible
 from chainrule.lang.calls import Calls
 from chainrule.lang.cursor import AND, CHOICE, COMPARE, NOT, OR, POWER, PRODUCT, SUM
-from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Select
+from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Ref, Select, walk
 from chainrule.lang.numerals import check_power, combined, literal
 
 _POWERS: Final = {
@@ -81,7 +81,9 @@ class Grammar(Calls):
         self.number(left, start)
         self.number(right, operator + 1)
         span = self.span(start)
-        if type(left) is IndexValue or type(right) is IndexValue or function in ("floordiv", "mod"):
+        if function in ("floordiv", "mod"):
+            return self._floor(function, left, right, span)
+        if type(left) is IndexValue or type(right) is IndexValue:
             whole = combined(function, left, right, span)
             if whole is not None:
                 return whole
@@ -93,6 +95,21 @@ class Grammar(Calls):
         ):  # fmt: skip
             return Number(Fraction(left.value, right.value))
         return Apply(function, (left, right), span)
+
+    def _floor(self, function: str, left: Expr, right: Expr, span: Span) -> Expr:
+        """`i // 2` and `i % 2`, of integers alone; outside subscripts a tensor must be declared so."""
+        kinds = self.names.tensors
+        known = self.inside or all(
+            kinds.get(node.tensor) == "integer"
+            for side in (left, right) for node in walk(side) if isinstance(node, Ref)
+        )  # fmt: skip
+        whole = combined(function, left, right, span) if known else None
+        if whole is None:
+            raise RangeError(
+                "`//` and `%` are for indices, sizes and integer tensors", span,
+                "for real numbers write floor(a/b)",
+            )  # fmt: skip
+        return whole
 
     def _comparison(self, left: Expr, start: int) -> Expr:
         """`a < b`, or the chain `a < b < c`, which is `a < b and b < c`."""
@@ -120,6 +137,8 @@ class Grammar(Calls):
             exponent = self.number(self.expression(POWER), place + 1)
             self.depth -= 1
         check_power(left, exponent, self.span(start))
+        if self.texts[start] == "e" and place == start + 1 and isinstance(left, Apply):
+            return Apply("exp", (exponent,), self.span(start))  # e^x, for Euler's number
         return Apply("pow", (left, exponent), self.span(start))
 
     def _select(self, then: Expr, start: int) -> Expr:

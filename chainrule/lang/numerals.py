@@ -87,21 +87,16 @@ def whole(e: Expr) -> Integer | None:
 def combined(function: str, left: Expr, right: Expr, span: Span) -> Expr | None:
     """The sum, difference, product or floor of two integers as one node, or None.
 
-    One of the two has to be made of indices or sizes; `//` and `%` exist for integers alone.
+    For + - * one of the two has to be made of indices or sizes, the other a whole number at least;
+    a floor may also read integer tensors.
     """
-    floors = function in ("floordiv", "mod")
-    if not floors:
+    if function not in ("floordiv", "mod"):
         if type(left) is not IndexValue and type(right) is not IndexValue:
             return None
-        if not (_plain(left) and _plain(right)):
+        if function == "div" or not (_plain(left) and _plain(right)):
             return None
     a, b = whole(left), whole(right)
-    if a is None or b is None or function == "div":
-        if floors:
-            raise RangeError(
-                "`//` and `%` are for indices, sizes and whole numbers", span,
-                "for real numbers write floor(a/b)",
-            )  # fmt: skip
+    if a is None or b is None:
         return None
     value = _polynomial(function, a, b, span)
     number = value.constant

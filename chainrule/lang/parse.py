@@ -321,7 +321,7 @@ class _Reader:
             what = "size" if target in self.names.sizes else "function"
             raise DefinitionError(f"{target} is a {what}, it cannot be defined too", g.span(0, 1))
         g.at += 1
-        body, ranges, condition = self._right(g, accumulate)
+        body, ranges, condition = self._right(g, accumulate, left)
         self._check_depth(g, body, 0)
         self.equations.append(
             Equation(
@@ -357,13 +357,13 @@ class _Reader:
         return left, dropping
 
     def _right(
-        self, g: Grammar, accumulate: bool
+        self, g: Grammar, accumulate: bool, places: tuple[Integer, ...]
     ) -> tuple[Expr, tuple[Range, ...], Expr | None]:
         """The body, the ranges of the loop and its condition."""
         start = g.at
         end = len(g.kinds) - 1
         split = _with(g, start, end)
-        left = dict.fromkeys(g.found)
+        left = dict.fromkeys(name for place in places for name in place.indices())
         own: dict[str, Integer | None] = {}
         while True:
             own = dict.fromkeys({**left, **own})

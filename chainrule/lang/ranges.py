@@ -188,6 +188,11 @@ class _Inference:
             elif s.constant is None:
                 scope.compound.append((ref, axis, env))
                 self.gathers(s, scope, env, number)
+                only = s.terms[0][0][0] if len(s.terms) == 1 and len(s.terms[0][0]) == 1 else None
+                if isinstance(only, Read):
+                    below = self.tensors[only.ref.tensor].below
+                    if below is not None:  # an axis that nothing declares has a cell a label
+                        self.unify(self.axis(ref, axis), below)
 
     def first_met(self, ref: Ref, number: int, kind: str) -> Tensor:
         """An input nobody declared; or a read that comes too early."""
@@ -355,8 +360,18 @@ class _Inference:
                         f"axis {axis} of {equation.target} has {a} cells in one equation and {b} "
                         "in another", equation.origin.span)
                 hull[axis] = both
-        self.tensors[equation.target] = Tensor(equation.target, tuple(hull),
+        kind = "integer" if self.integral(equation.body) else "real"
+        self.tensors[equation.target] = Tensor(equation.target, tuple(hull), kind,
                                                span=equation.origin.span)
+
+    def integral(self, e: Expr) -> bool:
+        """Whether a tensor defined by this holds integers: positions, and labels picked by them.
+
+        Counts and sums stay reals: they may be differentiated.
+        """
+        if isinstance(e, ArgReduce):
+            return True
+        return isinstance(e, Ref) and self.tensors[e.tensor].kind == "integer"
 
     # the finished program
 

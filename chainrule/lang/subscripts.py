@@ -51,7 +51,7 @@ def subscripts(g: Cursor) -> tuple[tuple[Integer, ...], Outside | None]:
 def subscript(g: Cursor) -> Integer:
     """One integer polynomial."""
     start = g.at
-    if g.kinds[start + 1] in (",", "]") and g.texts[start] in g.bound:
+    if g.texts[start] in g.bound and g.kinds[start + 1] in (",", "]"):
         g.at += 1
         return index(g.texts[start])
     e = g.expression(SUM)

@@ -1,14 +1,38 @@
-def program_of(outputs: Mapping[str, Variable]) -> Program:
-    """The verified program that computes some variables, each under its name.
+"""From the graph that operators built to a program: one walk, one equation a node.
+
+The walk is iterative, so a loop of 100,000 operations is as good as ten. Names come from
+`.named("h")`, from the outputs, or are t1, t2, ...; indices take letters that are no names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from chainrule.errors import DefinitionError
+from chainrule.lang.program import Equation, Program, Tensor
+from chainrule.lang.ranges import _natural_order
+from chainrule.lang.verify import verify
+from chainrule.limits import NESTING
+from chainrule.operators.nodes import Elementwise, Input, Node, Where
+from chainrule.operators.views import copy
+
+_LETTERS: Final = "ijklmnpqrsuvw"
+
+
+def program_of(outputs: Mapping[str, Node]) -> Program:
+    """The verified program that computes some nodes, each under its name.
 
     Raises `DefinitionError` where two inputs share a name, and what the verifier raises.
     """
-    nodes = _in_order(outputs.values())
+    nodes = in_order(outputs.values())
     inputs = _inputs(nodes)
-    sizes = {name for node in nodes for n in node.shape for name in n.sizes()}
+    sizes = {name for node in nodes if node.shape for n in node.shape for name in n.sizes()}
     clash = sizes & (inputs.keys() | outputs.keys())
     if clash:
         raise DefinitionError(f"{min(clash)} is a size, it cannot be a variable too")
+    within = _within_branches(nodes, outputs)
+    nodes = [node for node in nodes if id(node) not in within]
     names = _names(nodes, inputs, outputs, sizes)
     letters = _letters({*names.values(), *outputs, *sizes})
     tensors = {name: node.tensor for name, node in inputs.items()}
@@ -19,35 +43,63 @@ def program_of(outputs: Mapping[str, Variable]) -> Program:
             tensors[name] = Tensor(name, node.shape)
             equations += node.equations(name, names, letters)
     for name, node in outputs.items():
-        if names[id(node)] != name:  # an input, or a variable that is two outputs
-            equations += transposed(node).equations(name, names, letters)
+        if names[id(node)] != name:  # an input, or a node that is two outputs
             tensors[name] = Tensor(name, node.shape)
-    return verify(Program(tensors, tuple(inputs), tuple(equations), tuple(outputs)))
+            equations += copy(node).equations(name, names, letters)
+    order = tuple(_natural_order(list(inputs), 0))  # x1 before x2, as in text
+    return verify(Program(tensors, order, tuple(equations), tuple(outputs)))
 
 
-def transposed(node: Variable) -> Variable:
-    """A copy of a variable."""
-    here = tuple(map(place, range(node.ndim)))
-    return Moved(node.shape, [(node, here, here, node.shape)])
-
-
-def _in_order(outputs: Iterable[Variable]) -> list[Variable]:
-    """All variables that the outputs need, operands first."""
-    done: dict[int, Variable] = {}
+def in_order(outputs: Iterable[Node]) -> list[Node]:
+    """All nodes that the outputs need, operands first."""
+    done: list[Node] = []
     met: set[int] = set()
     stack = [(node, False) for node in reversed(list(outputs))]
     while stack:
         node, ready = stack.pop()
         if ready:
-            done[id(node)] = node
+            done.append(node)
         elif id(node) not in met:
             met.add(id(node))
             stack.append((node, True))
             stack.extend([(o, False) for o in reversed(node.operands) if id(o) not in met])
-    return list(done.values())
+    return done
 
 
-def _inputs(nodes: Sequence[Variable]) -> dict[str, Input]:
+def _within_branches(nodes: Sequence[Node], outputs: Mapping[str, Node]) -> set[int]:
+    """The nodes that one branch of a `where` alone uses, which are written into that branch.
+
+    There they are looked at only where the branch is taken. What is used elsewhere too, or has a
+    name, has an equation of its own.
+    """
+    if not any(isinstance(node, Where) for node in nodes):
+        return set()
+    uses: dict[int, int] = {id(node): 1 for node in outputs.values()}
+    for node in nodes:
+        for operand in node.operands:
+            uses[id(operand)] = uses.get(id(operand), 0) + 1
+    depth: dict[int, int] = {}
+    for node in reversed(nodes):  # users first
+        here = depth.get(id(node), 0)
+        if isinstance(node, Where):
+            inner: Sequence[object] = node.branches
+        elif here and isinstance(node, Elementwise):
+            inner = node.args
+        else:
+            continue
+        for operand in inner:
+            if (
+                isinstance(operand, Elementwise | Where)
+                and uses[id(operand)] == 1
+                and operand.name is None
+                and operand.shape in ((), node.shape)
+                and here < NESTING // 2
+            ):
+                depth[id(operand)] = here + 1
+    return {id(node) for node in nodes if id(node) in depth}
+
+
+def _inputs(nodes: Sequence[Node]) -> dict[str, Input]:
     inputs: dict[str, Input] = {}
     for node in nodes:
         if isinstance(node, Input) and inputs.setdefault(node.tensor.name, node) is not node:
@@ -56,29 +108,30 @@ def _inputs(nodes: Sequence[Variable]) -> dict[str, Input]:
     return inputs
 
 
-def _names(nodes: Sequence[Variable], inputs: Mapping[str, Input],
-           outputs: Mapping[str, Variable], sizes: set[str]) -> dict[int, str]:
-    """A name for each variable: its own, its output's, or t1, t2, ..."""
-    taken = {*inputs, *outputs, *sizes}
-    names = {id(node): name for name, node in reversed(outputs.items())
-             if not isinstance(node, Input)}
+def _names(nodes: Sequence[Node], inputs: Mapping[str, Input], outputs: Mapping[str, Node],
+           sizes: set[str]) -> dict[int, str]:
+    """A name for each node: its own, its output's, or t1, t2, ..."""
     for name in inputs.keys() & outputs.keys():
         if outputs[name] is not inputs[name]:
-            raise DefinitionError(f"{name} is an input and an output")
+            raise DefinitionError(f"{name} is the name of an input and of an output")
+    names: dict[int, str] = {id(node): name for name, node in inputs.items()}
+    for name, node in outputs.items():
+        names.setdefault(id(node), name)
+    taken = {*inputs, *outputs, *sizes}
+    for node in nodes:
+        if id(node) not in names and node.name is not None:
+            if node.name in taken:
+                raise DefinitionError(f"two variables are called {node.name}", None,
+                                      "give each of them a name of its own")
+            taken.add(node.name)
+            names[id(node)] = node.name
     number = 0
     for node in nodes:
-        if isinstance(node, Input):
-            names[id(node)] = node.tensor.name
-        elif id(node) not in names:
-            name = node.name
-            if name is not None and name in taken:
-                raise DefinitionError(f"two variables are called {name}", None,
-                                      did_you_mean(name, []) or "name each of them differently")
-            while name is None or name in taken:
+        if id(node) not in names:
+            number += 1
+            while f"t{number}" in taken:
                 number += 1
-                name = f"t{number}"
-            taken.add(name)
-            names[id(node)] = name
+            names[id(node)] = f"t{number}"
     return names
 
 

@@ -1,16 +1,66 @@
 """The graph that operators build: what each node computes, and the equations that say so.
 
 A node knows its shape and its operands. Asked for its `equations`, it is told what it and its
-operands are called and which letters its indices may have. Nodes are compared by identity: what is
-used twice is one node.
+operands are called and which letters its indices may have. Nodes are told apart by identity: what
+is used twice is one node. An operand is a node, or an expression that stands for a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.errors import LimitError, ShapeError
+from chainrule.lang.expr import (
+    Apply,
+    Expr,
+    IndexValue,
+    Number,
+    Range,
+    Read,
+    Reduce,
+    Ref,
+    Select,
+    move,
+)
+from chainrule.lang.integers import ONE, ZERO, Integer, atom, index, product
+from chainrule.lang.program import Equation, Shape, Tensor
+from chainrule.limits import NESTING
+from chainrule.operators.shapes import (
+    aligned,
+    broadcast_shapes,
+    normal_axis,
+    ranges,
+    shape_text,
+)
+
+Names = Mapping[int, str]  # what a node (by id) is called in the program
+
+
+class Node:
+    """One operation; `name` is what the program will call it, None for a fresh name."""
+
+    __slots__ = ("name", "operands", "shape")
+
+    def __init__(self, shape: Shape, operands: tuple[Node, ...]) -> None:
+        self.shape = shape
+        self.operands = operands
+        self.name: str | None = None
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self.shape)
+
+    def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
+        """The equations that define this node under the name `target`."""
+        raise NotImplementedError
+
+    def expression(self, names: Names, loops: Sequence[str], shape: Shape) -> Expr:
+        """The node in one pass of a loop over `shape`, where it has no name of its own."""
+        raise NotImplementedError
+
+
+Operand = Node | Expr
 
 
 class Input(Node):
@@ -22,16 +72,6 @@ class Input(Node):
         super().__init__(tensor.shape, ())
         self.name = tensor.name
         self.tensor = tensor
-
-    def named(self, name: str) -> Node:
-        """Refused: an input has its name already."""
-        raise DefinitionError(f"{self.name} is an input and keeps its name")
-
-    def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """A copy: an input that is an output too."""
-        loops = letters[: len(self.shape)]
-        here = tuple(map(index, loops))
-        return [Equation(target, here, ranges(loops, self.shape), Ref(self.tensor.name, here))]
 
 
 class Constant(Node):
@@ -49,85 +89,78 @@ class Constant(Node):
 
 
 class Elementwise(Node):
-    """A function of the table on each cell."""
+    """A function of the table on each cell: `t[i,j] = f(a[i,j], b[0,j])`."""
 
     __slots__ = ("args", "function")
 
-    def __init__(self, function: str, args: tuple[Operand, ...], shape: Shape) -> None:
-        super().__init__(shape, tuple([a for a in args if isinstance(a, Node)]))
+    def __init__(self, function: str, args: tuple[Operand, ...]) -> None:
+        nodes = tuple([a for a in args if isinstance(a, Node)])
+        super().__init__(common_shape(nodes, function), nodes)
         self.function = function
         self.args = args
 
     def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """`t[i,j] = f(a[i,j], b[0,j])`"""
-        if not self.shape:
+        """One equation."""
+        if not self.shape:  # by far the most nodes of a long scalar formula
             parts = tuple([Ref(names[id(a)]) if isinstance(a, Node) else a for a in self.args])
             return [Equation(target, (), (), Apply(self.function, parts))]
         loops = letters[: len(self.shape)]
-        parts = tuple([reference(a, names, loops, self.shape) for a in self.args])
-        return [Equation(target, tuple(map(index, loops)), ranges(loops, self.shape),
-                         Apply(self.function, parts))]
+        return [_total(target, loops, self.shape, self.expression(names, loops, self.shape))]
+
+    def expression(self, names: Names, loops: Sequence[str], shape: Shape) -> Expr:
+        """The function on its arguments."""
+        parts = tuple([reference(a, names, loops, shape) for a in self.args])
+        return Apply(self.function, parts)
 
 
-class Condition:
-    """A comparison of variables, or several joined by `&`, `|` and `~`; for `where`."""
+class Test:
+    """A comparison of numbers, or several joined by and, or, not; `leaves` are its nodes."""
 
     __slots__ = ("args", "depth", "function", "leaves", "shape")
-    __array_ufunc__ = None
+    __test__ = False  # not one of pytest's
 
-    def __init__(self, function: str, args: tuple[Any, ...], shape: Shape) -> None:
+    def __init__(self, function: str, args: tuple[Operand | Test, ...]) -> None:
         self.function = function
         self.args = args
-        self.shape = shape
-        inner = [a for a in args if isinstance(a, Condition)]
+        inner = [a for a in args if isinstance(a, Test)]
         self.depth = 1 + max((a.depth for a in inner), default=0)
         if self.depth > NESTING:
             raise LimitError(f"more than {NESTING} conditions inside each other")
         own = [a for a in args if isinstance(a, Node)]
-        self.leaves: tuple[Node, ...] = (*own, *(v for a in inner for v in a.leaves))
-
-    def __and__(self, other: object) -> Condition:
-        return condition("and", self, other)
-
-    def __or__(self, other: object) -> Condition:
-        return condition("or", self, other)
-
-    def __invert__(self) -> Condition:
-        return condition("not", self)
-
-    def __bool__(self) -> bool:
-        raise KindError("a condition on variables is neither true nor false yet", None,
-                        "write cr.where(condition, then, otherwise); join conditions by & and |")
+        self.leaves: tuple[Node, ...] = (*own, *(node for a in inner for node in a.leaves))
+        self.shape = common_shape(self.leaves, function)
 
     def expression(self, names: Names, loops: Sequence[str], shape: Shape) -> Expr:
         """The condition in one pass of a loop."""
         return Apply(self.function, tuple(
-            a.expression(names, loops, shape) if isinstance(a, Condition)
+            a.expression(names, loops, shape) if isinstance(a, Test)
             else reference(a, names, loops, shape) for a in self.args))
 
 
 class Where(Node):
-    """`then` where the condition holds, else `otherwise`."""
+    """`t[i] = a[i] if c[i] > 0 else b[i]`; what only a branch uses is written into the branch."""
 
-    __slots__ = ("condition", "otherwise", "then")
+    __slots__ = ("branches", "test")
 
-    def __init__(self, condition: Condition, then: Operand, otherwise: Operand) -> None:
-        branches = tuple(b for b in (then, otherwise) if isinstance(b, Node))
-        super().__init__(broadcast((condition, then, otherwise), "where"),
-                         condition.leaves + branches)
-        self.condition, self.then, self.otherwise = condition, then, otherwise
+    def __init__(self, test: Test, then: Operand, otherwise: Operand) -> None:
+        nodes = tuple(b for b in (then, otherwise) if isinstance(b, Node))
+        super().__init__(common_shape(test.leaves + nodes, "where"), test.leaves + nodes)
+        self.test = test
+        self.branches = (then, otherwise)
 
     def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """`t[i] = a[i] if c[i] > 0 else b[i]`"""
+        """One equation."""
         loops = letters[: len(self.shape)]
-        body = Select(self.condition.expression(names, loops, self.shape),
-                      reference(self.then, names, loops, self.shape),
-                      reference(self.otherwise, names, loops, self.shape))
-        return [Equation(target, tuple(map(index, loops)), ranges(loops, self.shape), body)]
+        return [_total(target, loops, self.shape, self.expression(names, loops, self.shape))]
+
+    def expression(self, names: Names, loops: Sequence[str], shape: Shape) -> Expr:
+        """The selection."""
+        then, otherwise = (reference(b, names, loops, shape) for b in self.branches)
+        return Select(self.test.expression(names, loops, shape), then, otherwise)
 
 
 class Reduction(Node):
-    """A sum, mean, maximum or minimum over axes."""
+    """A sum, mean, maximum or minimum over axes: `t[i] = sum(j) x[i,j]`."""
 
     __slots__ = ("axes", "keepdims", "op", "source")
 
@@ -135,73 +168,75 @@ class Reduction(Node):
                  keepdims: bool) -> None:
         axes = tuple(range(source.ndim)) if axis is None else axis
         axes = axes if isinstance(axes, tuple) else (axes,)
-        self.axes = tuple(normal_axis(a, source.ndim) for a in axes)
-        if len(set(self.axes)) != len(self.axes):
+        self.axes = frozenset(normal_axis(a, source.ndim) for a in axes)
+        if len(self.axes) != len(axes):
             raise ShapeError(f"an axis stands twice in {axis}")
-        if not source.shape and op in ("max", "min") and axis is not None:
-            raise ShapeError("a scalar has no axes")
         shape = tuple(ONE if k in self.axes else n for k, n in enumerate(source.shape)
                       if keepdims or k not in self.axes)
         super().__init__(shape, (source,))
         self.op, self.source, self.keepdims = op, source, keepdims
 
     def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """`t[i] = sum(j) x[i,j]`"""
+        """One equation, whose kept axes of size 1 are written at subscript 0."""
         loops = letters[: self.source.ndim]
+        sizes = self.source.shape
         body: Expr = Ref(names[id(self.source)], tuple(map(index, loops)))
-        over = tuple(Range(loops[k], self.source.shape[k]) for k in sorted(self.axes))
+        over = tuple(Range(loops[k], sizes[k]) for k in sorted(self.axes))
         if over:
             body = Reduce("sum" if self.op == "mean" else self.op, over, None, body)
         if self.op == "mean" and over:
-            count = product(r.size or ONE for r in over)
+            count = product(iter([sizes[k] for k in self.axes]))
             number = count.constant
             body = Apply("div", (body, IndexValue(count) if number is None else Number(number)))
-        left = tuple(ZERO if k in self.axes else index(i) for k, i in enumerate(loops)
+        left = tuple(ZERO if k in self.axes else index(name) for k, name in enumerate(loops)
                      if self.keepdims or k not in self.axes)
-        free = [k for k in range(self.source.ndim) if k not in self.axes]
-        kept = tuple(Range(loops[k], self.source.shape[k]) for k in free)
-        return [Equation(target, left, kept, body)]
+        free = tuple(Range(loops[k], n) for k, n in enumerate(sizes) if k not in self.axes)
+        return [Equation(target, left, free, body)]
 
 
 class Matmul(Node):
-    """A product of matrices, or of stacks of them."""
+    """A product of matrices, or of stacks of them: `t[i,k] = sum(j) a[i,j]*b[j,k]`."""
 
     __slots__ = ("left", "right")
 
     def __init__(self, left: Node, right: Node) -> None:
         if not left.shape or not right.shape:
             raise ShapeError("@ wants vectors or matrices", None, "multiply numbers with *")
-        rows, inner = left.shape[-2:-1], left.shape[-1]
-        other, columns = right.shape[-2:][0], right.shape[-1:] if right.ndim > 1 else ()
+        inner, other = left.shape[-1], right.shape[-2:][0]
         if inner != other:
-            raise ShapeError(f"{_shape(left)} @ {_shape(right)}: the left one has {inner} columns "
-                             f"and the right one {other} rows", None, "transpose one with .T?")
+            raise ShapeError(
+                f"{shape_text(left.shape)} @ {shape_text(right.shape)}: the left one has {inner} "
+                f"columns and the right one {other} rows", None, "transpose one of them with .T?")
         stack = broadcast_shapes([left.shape[:-2], right.shape[:-2]], "@")
-        super().__init__((*stack, *rows, *columns), (left, right))
+        columns = right.shape[-1:] if right.ndim > 1 else ()
+        super().__init__((*stack, *left.shape[-2:-1], *columns), (left, right))
         self.left, self.right = left, right
 
     def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """`t[i,k] = sum(j) a[i,j]*b[j,k]`"""
+        """One equation."""
         extra = self.ndim - (self.left.ndim > 1) - (self.right.ndim > 1)
         stack, rest = letters[:extra], iter(letters[extra:])
         row = [next(rest)] if self.left.ndim > 1 else []
         inner = next(rest)
         column = [next(rest)] if self.right.ndim > 1 else []
-        a = Ref(names[id(self.left)], (*aligned(self.left.shape[:-2], stack, self.shape[:extra]),
-                                       *map(index, [*row, inner])))
-        b = Ref(names[id(self.right)], (*aligned(self.right.shape[:-2], stack, self.shape[:extra]),
-                                        *map(index, [inner, *column])))
-        body = Reduce("sum", (Range(inner, self.left.shape[-1]),), None, Apply("mul", (a, b)))
         loops = [*stack, *row, *column]
-        return [Equation(target, tuple(map(index, loops)), ranges(loops, self.shape), body)]
+
+        def factor(node: Node, own: list[str]) -> Ref:
+            front = aligned(node.shape[:-2], stack, self.shape[:extra])
+            return Ref(names[id(node)], (*front, *map(index, own)))
+
+        terms = (factor(self.left, [*row, inner]), factor(self.right, [inner, *column]))
+        over = (Range(inner, self.left.shape[-1]),)
+        return [_total(target, loops, self.shape, Reduce("sum", over, None, Apply("mul", terms)))]
+
+
+# a source, subscripts on the left and on the right, and the sizes of the loops: `shapes.place(k)`
+# is the index of loop k until the program gives it a letter
+Piece = tuple[Node, tuple[Integer, ...], tuple[Integer, ...], Shape]
 
 
 class Moved(Node):
-    """Cells of variables put elsewhere: a slice, a transpose, a reshape, a concatenation.
-
-    Each piece is (source, left-hand subscripts, right-hand subscripts, sizes of its loops); the
-    loops' indices are `place(0)`, `place(1)`, ... until the program gives them letters.
-    """
+    """Cells put elsewhere, an equation a piece: a slice, a transpose, a reshape, a concatenation."""
 
     __slots__ = ("pieces",)
 
@@ -210,7 +245,7 @@ class Moved(Node):
         self.pieces = tuple(pieces)
 
     def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """`t[i,j] = x[j,i]`, and so on for each piece."""
+        """`t[i,j] = x[j,i]`, for instance."""
         found = []
         for source, left, right, sizes in self.pieces:
             loops = letters[: len(sizes)]
@@ -219,9 +254,6 @@ class Moved(Node):
             found.append(Equation(target, tuple(move(s, letter) for s in left),
                                   ranges(loops, sizes), body))
         return found
-
-
-Piece = tuple[Node, tuple[Integer, ...], tuple[Integer, ...], Shape]
 
 
 class Gathered(Node):
@@ -234,22 +266,30 @@ class Gathered(Node):
         self.source, self.labels = source, labels
 
     def equations(self, target: str, names: Names, letters: Sequence[str]) -> list[Equation]:
-        """`t[i,j] = x[y[i],j]`"""
+        """One equation."""
         loops = letters[: self.ndim]
         here = tuple(map(index, loops))
         row = atom(Read(Ref(names[id(self.labels)], here[: self.labels.ndim])))
         body = Ref(names[id(self.source)], (row, *here[self.labels.ndim :]))
-        return [Equation(target, here, ranges(loops, self.shape), body)]
+        return [_total(target, loops, self.shape, body)]
 
 
 def reference(a: Operand, names: Names, loops: Sequence[str], shape: Shape) -> Expr:
     """An operand read in one pass of the loop over a result's cells."""
-    if isinstance(a, Node):
-        return Ref(names[id(a)], aligned(a.shape, loops, shape))
-    return a  # type: ignore[no-any-return]
+    if not isinstance(a, Node):
+        return a
+    name = names.get(id(a))
+    if name is None:
+        return a.expression(names, loops, shape)
+    return Ref(name, aligned(a.shape, loops, shape))
 
 
-def broadcast(operands: Iterable[Any], what: str) -> Shape:
-    """The shape that operands have together."""
-    shapes = [a.shape for a in operands if isinstance(a, Node | Condition) and a.shape]
+def common_shape(nodes: Iterable[Node], what: str) -> Shape:
+    """The shape that some nodes have together; scalars fit everything."""
+    shapes = [node.shape for node in nodes if node.shape]
     return broadcast_shapes(shapes, what) if shapes else ()
+
+
+def _total(target: str, loops: Sequence[str], shape: Shape, body: Expr) -> Equation:
+    """An equation that writes each cell of its target, an index an axis."""
+    return Equation(target, tuple(map(index, loops)), ranges(loops, shape), body)

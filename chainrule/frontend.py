@@ -1,0 +1,310 @@
+"""The Python face: a formula that can be called, differentiated, traced and shown.
+
+    >>> import chainrule as cr
+    >>> f = cr.formula("y = ln(x1) + x1*x2 - sin(x2)")
+    >>> round(f(x1=2, x2=5), 4)
+    11.6521
+    >>> f.gradient(x1=2, x2=5)["x1"]
+    5.5
+
+A formula comes from text or from Python's operators. Values are numbers, nested lists or arrays;
+results are floats where a tensor is a scalar and NumPy arrays elsewhere. Derivatives are programs,
+made once and kept. Nothing is stored on the values: gradients are returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chainrule.diff.forward import hvp, jvp
+from chainrule.diff.reverse import Derivative, gradient, jacobian, vjp
+from chainrule.document.blocks import Document, MathBlock
+from chainrule.errors import DerivativeError, InputError, KindError, UnknownNameError, did_you_mean
+from chainrule.lang.printing import program_text
+from chainrule.lang.program import Program
+from chainrule.lang.ranges import program
+from chainrule.operators.build import program_of
+from chainrule.operators.nodes import Node
+from chainrule.operators.variables import Variable, variable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from chainrule.explain.trace import Trace
+
+    Array = float | np.ndarray
+
+TRACE_OPTIONS = frozenset({
+    "mode", "of", "wrt", "seed", "tangent", "digits", "granularity", "order", "fanout", "title",
+    "graph",
+})  # fmt: skip
+_DTYPES = ("float64", "float32")
+
+
+class Formula:
+    """A program with a Python face.
+
+    Values are given by name, `f(x1=2, x2=5)`, or as a mapping, `f({"lambda": 2})`, where a name is
+    no Python identifier or is an option's. `dtype` is "float64" or "float32".
+    """
+
+    __slots__ = ("_derivatives", "dtype", "program")
+
+    def __init__(self, program: Program, dtype: str = "float64") -> None:
+        if dtype not in _DTYPES:
+            raise KindError(f"the dtype is one of {', '.join(_DTYPES)}, not {dtype!r:.40}")
+        self.program = program
+        self.dtype = dtype
+        self._derivatives: dict[tuple[Any, ...], Derivative] = {}
+
+    # --- values
+
+    def __call__(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """The output's value; a dictionary by name where there are several.
+
+        Raises `MissingValueError`, `ShapeError`, `DomainError` and what else evaluation raises.
+        """
+        return self._single(self.run(values, **named))
+
+    def run(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
+        """All outputs by name."""
+        found = self._run(self.program, _merged(values, named))
+        return {name: found[name] for name in self.program.outputs}
+
+    # --- derivatives
+
+    def gradient(self, values: Mapping[str, Any] | None = None, /, *, of: str | None = None,
+                 wrt: str | Sequence[str] | None = None, **named: Any) -> dict[str, Any]:
+        """The gradient of a scalar output with respect to each of `wrt`, in the shape of each.
+
+        Raises `DerivativeError` where the output is no scalar, or there are several and `of` does
+        not say which.
+        """
+        return self.value_and_gradient(values, of=of, wrt=wrt, **named)[1]
+
+    def value_and_gradient(
+        self, values: Mapping[str, Any] | None = None, /, *, of: str | None = None,
+        wrt: str | Sequence[str] | None = None, **named: Any,
+    ) -> tuple[Any, dict[str, Any]]:
+        """The value of a scalar output, and its gradient."""
+        d = self._derivative(gradient, of, _names(wrt))
+        found = self._run(d.program, _merged(values, named))
+        return found[self._of(of)], {name: found[d.names[name]] for name in d.names}
+
+    def jacobian(self, values: Mapping[str, Any] | None = None, /, *, of: str | None = None,
+                 wrt: str | Sequence[str] | None = None, **named: Any) -> dict[str, Any]:
+        """All partial derivatives of an output: its axes first, then those of each of `wrt`."""
+        d = self._derivative(jacobian, of, _names(wrt))
+        found = self._run(d.program, _merged(values, named))
+        return {name: found[d.names[name]] for name in d.names}
+
+    def hessian(self, values: Mapping[str, Any] | None = None, /, *, of: str | None = None,
+                wrt: str | Sequence[str] | None = None, **named: Any) -> Any:
+        """The second derivatives of a scalar output.
+
+        `hessian(wrt="w")` is one array whose axes are those of w twice; without a single name it
+        is a dictionary of dictionaries, `h["a"]["b"]` being the derivative by a, then by b.
+        """
+        first = self._derivative(gradient, of, _names(wrt))
+        given = _merged(values, named)
+        table = {}
+        for a in first.names:
+            d = self._cached(("second", of, _names(wrt), a),
+                             lambda a=a: jacobian(first.program, first.names[a], list(first.names)))
+            found = self._run(d.program, given)
+            table[a] = {b: found[d.names[b]] for b in d.names}
+        return table[wrt][wrt] if isinstance(wrt, str) else table
+
+    def jvp(self, tangents: Mapping[str, Any], values: Mapping[str, Any] | None = None, /, *,
+            of: str | Sequence[str] | None = None, **named: Any) -> Any:
+        """The Jacobian-vector product: how the outputs move where the inputs move by `tangents`.
+
+        Inputs without a tangent stand still.
+        """
+        d = self._derivative(jvp, _names(of), tuple(tangents))
+        seeds = {d.seeds[name]: tangents[name] for name in d.seeds}
+        found = self._run(d.program, {**_merged(values, named), **seeds})
+        return self._single({name: found[d.names[name]] for name in d.names})
+
+    def vjp(self, seeds: Any, values: Mapping[str, Any] | None = None, /, *,
+            wrt: str | Sequence[str] | None = None, **named: Any) -> dict[str, Any]:
+        """The vector-Jacobian product: adjoints of the inputs for given adjoints of the outputs.
+
+        `seeds` maps outputs to their adjoints; where there is one output it may be its adjoint.
+        """
+        given = seeds if isinstance(seeds, Mapping) else {self._of(None): seeds}
+        return self.value_and_vjp(given, values, wrt=wrt, **named)[1]
+
+    def value_and_vjp(
+        self, seeds: Mapping[str, Any], values: Mapping[str, Any] | None = None, /, *,
+        wrt: str | Sequence[str] | None = None, **named: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The values of the seeded outputs, and the adjoints of the inputs."""
+        d = self._derivative(vjp, tuple(seeds), _names(wrt))
+        adjoints = {d.seeds[name]: seeds[name] for name in d.seeds}
+        found = self._run(d.program, {**_merged(values, named), **adjoints})
+        return ({name: found[name] for name in seeds},
+                {name: found[d.names[name]] for name in d.names})
+
+    def hvp(self, vectors: Mapping[str, Any], values: Mapping[str, Any] | None = None, /, *,
+            of: str | None = None, **named: Any) -> dict[str, Any]:
+        """The Hessian of a scalar output times a vector, by input; no Hessian is formed."""
+        d = self._derivative(hvp, of, tuple(vectors))
+        seeds = {d.seeds[name]: vectors[name] for name in d.seeds}
+        found = self._run(d.program, {**_merged(values, named), **seeds})
+        return {name: found[d.names[name]] for name in d.names}
+
+    # --- explanations
+
+    def trace(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
+        """The formula worked by hand: options and values by name; see `chainrule.explain.trace`.
+
+        A name that is an option's and an input's is the option; give the value in the mapping.
+        """
+        from chainrule.explain.trace import trace  # lazily: only explanations need it
+
+        options = {k: v for k, v in named.items() if k in TRACE_OPTIONS}
+        given = {k: v for k, v in named.items() if k not in TRACE_OPTIONS}
+        if isinstance(options.get("wrt"), str):
+            options["wrt"] = [options["wrt"]]
+        return trace(self.program, _merged(values, given), **options)
+
+    def graph(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Document:
+        """The computation graph as a document that notebooks draw, with values where given."""
+        from chainrule.document.blocks import Figure
+
+        blocks = self.trace(values, mode="forward", graph=True, **named).document.blocks
+        figures = tuple(block for block in blocks if isinstance(block, Figure))
+        return Document("Computation graph", figures)
+
+    def document(self) -> Document:
+        """The equations, typeset."""
+        from chainrule.explain.work import equation_math
+        from chainrule.document.notation import Notation
+
+        notation = Notation(self.program.tensors)
+        blocks = tuple(MathBlock(equation_math(notation, e)) for e in self.program.equations)
+        return Document("", blocks)
+
+    def __str__(self) -> str:
+        return program_text(self.program)
+
+    def __repr__(self) -> str:
+        return f"<Formula of {', '.join(self.program.inputs)}>\n{self}"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_latex_(self) -> str:
+        from chainrule.document.mathtree import latex
+
+        lines = [latex(block.math) for block in self.document().blocks
+                 if isinstance(block, MathBlock)]
+        body = " \\\\\n".join(lines)
+        return f"$$\\begin{{gathered}}\n{body}\n\\end{{gathered}}$$"
+
+    def _repr_html_(self) -> str:
+        from chainrule.render.to_html import fragment
+
+        return fragment(self.document())
+
+    # --- within
+
+    def _of(self, of: str | None) -> str:
+        outputs = self.program.outputs
+        if of is None and len(outputs) == 1:
+            return outputs[0]
+        if of is None:
+            raise DerivativeError(f"there are {len(outputs)} outputs: say which one is meant", None,
+                                  f"one of {', '.join(outputs)}")
+        return of
+
+    def _single(self, found: dict[str, Any]) -> Any:
+        return next(iter(found.values())) if len(found) == 1 else found
+
+    def _derivative(self, make: Callable[..., Derivative], of: Any, wrt: Any) -> Derivative:
+        return self._cached((make.__name__, of, wrt), lambda: make(
+            self.program, list(of) if isinstance(of, tuple) else of,
+            None if wrt is None else list(wrt)))
+
+    def _cached(self, key: tuple[Any, ...], make: Callable[[], Derivative]) -> Derivative:
+        if key not in self._derivatives:
+            self._derivatives[key] = make()
+        return self._derivatives[key]
+
+    def _run(self, program: Program, values: Mapping[str, Any]) -> dict[str, Any]:
+        """All tensors of a program; scalars as Python floats."""
+        from chainrule.evaluate.reference import run  # lazily: it needs NumPy
+
+        for name in values:  # a seed of a derivative is no business of whoever gives values
+            if name not in self.program.inputs and name in program.inputs and (
+                program.tensors[name].role != "seed"
+            ):
+                raise UnknownNameError(f"the program has no input called {name}", None,
+                                       did_you_mean(name, list(self.program.inputs)))
+        found = run(program, values, dtype=self.dtype)
+        return {name: a.item() if a.ndim == 0 else a for name, a in found.items()}
+
+
+def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    return (names,) if isinstance(names, str) else None if names is None else tuple(names)
+
+
+def _merged(values: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    if values is not None and not isinstance(values, Mapping):
+        raise InputError(f"values are given by name, found a {type(values).__name__}", None,
+                         "write f(x1=2, x2=5), or f({'x1': 2})")
+    return {**(values or {}), **named}
+
+
+def formula(text: str | Program | Variable | None = None, /, *more: Variable,
+            dtype: str = "float64", **outputs: Variable) -> Formula:
+    """A formula from text, from variables (`formula(y)`, `formula(y=y, z=z)`), or a program.
+
+    Raises what parsing and verification raise.
+
+    >>> print(formula("y = a*sin(b)"))
+    input a
+    input b
+    y = a*sin(b)
+    output y
+    """
+    if isinstance(text, str | Program):
+        if more or outputs:
+            raise InputError("a formula from text takes no variables beside it")
+        return Formula(program(text) if isinstance(text, str) else text, dtype)
+    found = _outputs([] if text is None else [text, *more])
+    found.update({name: variable(v).node for name, v in outputs.items()})
+    if not found:
+        raise InputError("a formula needs a text or a variable")
+    return Formula(program_of(found), dtype)
+
+
+def _outputs(variables: Iterable[Any]) -> dict[str, Node]:
+    """Variables without a keyword: by their own names, else y, or y1, y2, ..."""
+    nodes = [variable(v).node for v in variables]
+    plain = ["y"] if len(nodes) == 1 else [f"y{k + 1}" for k in range(len(nodes))]
+    return {node.name or name: node for node, name in zip(nodes, plain, strict=True)}
+
+
+def trace(text: str | Program | Variable | Formula, values: Mapping[str, Any] | None = None, /,
+          **named: Any) -> Trace:
+    """A formula worked by hand; options and values by name, as for `Formula.trace`."""
+    return _formula(text).trace(values, **named)
+
+
+def gradient_of(text: str | Program | Variable | Formula,
+                values: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
+    """The gradient of a formula at a point, as `Formula.gradient` gives it."""
+    return _formula(text).gradient(values, **named)
+
+
+def run(text: str | Program | Variable | Formula, values: Mapping[str, Any] | None = None, /,
+        **named: Any) -> Any:
+    """The value of a formula at a point, as calling a `Formula` gives it."""
+    return _formula(text)(values, **named)
+
+
+def _formula(text: str | Program | Variable | Formula) -> Formula:
+    return text if isinstance(text, Formula) else formula(text)
