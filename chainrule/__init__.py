@@ -35,7 +35,6 @@ _WHERE = {
     "matmul": (_VARIABLES, "matmul"),
     "parameter": (_VARIABLES, "parameter"),
     "read_specification": ("chainrule.spec", "read_specification"),
-    "render": ("chainrule.render", "render"),
     "run": (_FRONTEND, "run"),
     "stack": (_VARIABLES, "stack"),
     "trace": (_FRONTEND, "trace"),

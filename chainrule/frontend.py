@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import Derivative, gradient, jacobian, vjp
 from chainrule.document.blocks import Document, MathBlock
-from chainrule.errors import DerivativeError, InputError, KindError, UnknownNameError, did_you_mean
+from chainrule.errors import DerivativeError, InputError, KindError
 from chainrule.lang.printing import program_text
 from chainrule.lang.program import Program
 from chainrule.lang.ranges import program
@@ -90,7 +90,7 @@ class Formula:
         """The value of a scalar output, and its gradient."""
         d = self._derivative(gradient, of, _names(wrt))
         found = self._run(d.program, _merged(values, named))
-        return found[self._of(of)], {name: found[d.names[name]] for name in d.names}
+        return found[self.only(of)], {name: found[d.names[name]] for name in d.names}
 
     def jacobian(self, values: Mapping[str, Any] | None = None, /, *, of: str | None = None,
                  wrt: str | Sequence[str] | None = None, **named: Any) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Formula:
 
         `seeds` maps outputs to their adjoints; where there is one output it may be its adjoint.
         """
-        given = seeds if isinstance(seeds, Mapping) else {self._of(None): seeds}
+        given = seeds if isinstance(seeds, Mapping) else {self.only(None): seeds}
         return self.value_and_vjp(given, values, wrt=wrt, **named)[1]
 
     def value_and_vjp(
@@ -211,7 +211,8 @@ class Formula:
 
     # --- within
 
-    def _of(self, of: str | None) -> str:
+    def only(self, of: str | None = None) -> str:
+        """The output that is meant: `of`, or the only one there is."""
         outputs = self.program.outputs
         if of is None and len(outputs) == 1:
             return outputs[0]
@@ -237,14 +238,8 @@ class Formula:
         """All tensors of a program; scalars as Python floats."""
         from chainrule.evaluate.reference import run  # lazily: it needs NumPy
 
-        for name in values:  # a seed of a derivative is no business of whoever gives values
-            if name not in self.program.inputs and name in program.inputs and (
-                program.tensors[name].role != "seed"
-            ):
-                raise UnknownNameError(f"the program has no input called {name}", None,
-                                       did_you_mean(name, list(self.program.inputs)))
         found = run(program, values, dtype=self.dtype)
-        return {name: a.item() if a.ndim == 0 else a for name, a in found.items()}
+        return {name: array if array.ndim else array.item() for name, array in found.items()}
 
 
 def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:

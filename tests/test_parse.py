@@ -74,7 +74,7 @@ def call(name, *args):
         ("max(x, y, z)", call("max", call("max", x, y), z)),
         ("max{0, x}", call("max", Number(0), x)),
         ("|max(x, y)|", call("abs", call("max", x, y))),
-        ("e^{x}", call("pow", call("exp", Number(1)), x)),
+        ("e^{x}", call("exp", x)),
         ("π", call("pi")),
         ("log(x)", call("ln", x)),
         ("log_2(x)", call("log2", x)),

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from chainrule.diff.activity import active, check_names
 from chainrule.diff.calculus import tangent, terms
-from chainrule.diff.reverse import Derivative, _real_inputs, gradient
+from chainrule.diff.reverse import Derivative, gradient, real_inputs, real_outputs
 from chainrule.diff.split import split
 from chainrule.diff.winners import at_winner
 from chainrule.lang.expr import ZERO, Expr, Range, Reduce, Ref, add, mul
@@ -37,8 +37,8 @@ def jvp(program: Program, of: Sequence[str] | None = None,
     >>> d.seeds, d.names
     ({'b': 'b_dot'}, {'y': 'y_dot'})
     """
-    outputs = list(program.outputs if of is None else of)
-    inputs = list(_real_inputs(program) if wrt is None else wrt)
+    outputs = real_outputs(program) if of is None else list(of)
+    inputs = list(real_inputs(program) if wrt is None else wrt)
     check_names(program, outputs, inputs)
     program = split(program)
     moving = active(program, outputs, inputs) | set(inputs)
@@ -111,7 +111,7 @@ def hvp(program: Program, of: str | None = None, wrt: Sequence[str] | None = Non
 
     Forward over reverse: no Hessian is ever formed. `names` maps each of `wrt` to its product.
     """
-    inputs = list(_real_inputs(program) if wrt is None else wrt)
+    inputs = list(real_inputs(program) if wrt is None else wrt)
     first = gradient(program, of, inputs)
     gradients = [first.names[n] for n in inputs]
     second = jvp(first.program, gradients, inputs)

@@ -97,7 +97,7 @@ def jacobian(program: Program, of: str | None = None,
 
 def hessian(program: Program, of: str | None = None, wrt: str | None = None) -> Derivative:
     """The second derivatives of a scalar with respect to one tensor, whose axes stand twice."""
-    name = wrt if wrt is not None else _real_inputs(program)[0]
+    name = wrt if wrt is not None else real_inputs(program)[0]
     first = gradient(program, of, [name])
     return jacobian(first.program, first.names[name], [name])
 
@@ -105,14 +105,21 @@ def hessian(program: Program, of: str | None = None, wrt: str | None = None) -> 
 def _one(program: Program, of: str | None) -> str:
     if of is not None:
         return of
-    if len(program.outputs) != 1:
+    outputs = real_outputs(program)
+    if len(outputs) != 1:
         raise DerivativeError(
-            f"there are {len(program.outputs)} outputs: say which one to differentiate", None,
-            f"one of {', '.join(program.outputs)}")
-    return program.outputs[0]
+            f"there are {len(outputs)} outputs: say which one to differentiate", None,
+            f"one of {', '.join(outputs)}" if outputs else "the outputs are integers")
+    return outputs[0]
 
 
-def _real_inputs(program: Program) -> list[str]:
+def real_outputs(program: Program) -> list[str]:
+    """The outputs that can be differentiated; positions cannot."""
+    return [n for n in program.outputs if program.tensors[n].kind == "real"]
+
+
+def real_inputs(program: Program) -> list[str]:
+    """The inputs that derivatives are taken by if none are named."""
     return [n for n in program.inputs
             if program.tensors[n].kind == "real" and program.tensors[n].role != "constant"]
 
@@ -122,8 +129,8 @@ class _Reverse:
 
     def __init__(self, program: Program, of: Iterable[str] | None, wrt: Iterable[str] | None,
                  unit: bool = False) -> None:
-        self.of = list(program.outputs if of is None else of)
-        self.wrt = list(_real_inputs(program) if wrt is None else wrt)
+        self.of = real_outputs(program) if of is None else list(of)
+        self.wrt = list(real_inputs(program) if wrt is None else wrt)
         check_names(program, self.of, self.wrt)
         self.program = split(program)
         self.tensors = dict(self.program.tensors)

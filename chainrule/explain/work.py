@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.diff.forward import jvp
-from chainrule.diff.reverse import Derivative, vjp
+from chainrule.diff.reverse import Derivative, real_inputs, real_outputs, vjp
 from chainrule.diff.split import split
 from chainrule.document.mathtree import Accent, Identifier, Math, Matrix, Num, Op, Subscript, row
 from chainrule.document.notation import Notation, is_exact, rounded, symbol
@@ -72,7 +72,7 @@ class Work:
         else:
             self.program = split(program)
         self.rename = rename
-        self.of = self.named([of]) if of is not None else list(self.program.outputs)
+        self.of = self.named([of]) if of is not None else real_outputs(self.program)
         self.wrt = self.named(wrt) if wrt is not None else None
         self.seed = {rename.get(n, n): v for n, v in (seed or {}).items()}
         self.tangent = dict(tangent) if tangent else None
@@ -93,9 +93,7 @@ class Work:
         """The real inputs that derivatives are taken by."""
         if self.wrt is not None:
             return self.wrt
-        return [n for n in self.program.inputs
-                if self.program.tensors[n].kind == "real"
-                and self.program.tensors[n].role != "constant"]
+        return real_inputs(self.program)
 
     def reverses(self) -> list[Reverse]:
         """A reverse trace for each scalar output; one for all the outputs that have seeds."""

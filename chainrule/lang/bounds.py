@@ -17,7 +17,7 @@ def extent(s: Integer, ranges: Mapping[str, Integer]) -> tuple[Integer, Integer]
     None where an index stands in a product with another, in a floor that is not monotone, or
     where an integer is read from a tensor.
 
-    >>> from chainrule.lang.integers import size
+    >>> from chainrule.lang.integers import constant, index, size
     >>> lo, hi = extent(2 * index("i") + index("a"), {"i": size("I"), "a": constant(3)})
     >>> str(lo), str(hi)
     ('0', '2*I')
@@ -94,7 +94,7 @@ def solve_range(
     The axis has `axis` cells, and `before` and `after` more may be read on its sides. All other
     indices have their ranges. This is where the size of a convolution's output comes from:
 
-    >>> from chainrule.lang.integers import size
+    >>> from chainrule.lang.integers import index, size
     >>> s, i, d, a, p = size("s"), index("i"), size("d"), index("a"), size("p")
     >>> str(solve_range(s*i + d*a, "i", size("I"), p, 2*p, {"a": size("k")}))
     '(I - 1 + 2*p - d*k + d)//s + 1'

@@ -97,7 +97,7 @@ class Grammar(Calls):
         return Apply(function, (left, right), span)
 
     def _floor(self, function: str, left: Expr, right: Expr, span: Span) -> Expr:
-        """`i // 2` and `i % 2`, of integers alone; outside subscripts a tensor must be declared so."""
+        """`i // 2` and `i % 2`, of integers alone; outside subscripts tensors are declared so."""
         kinds = self.names.tensors
         known = self.inside or all(
             kinds.get(node.tensor) == "integer"

@@ -1,0 +1,74 @@
+"""`chainrule grad`: derivatives at a point, in plain numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from chainrule.cli import common
+from chainrule.errors import InputError
+from chainrule.literals import assignments
+
+
+@click.command("grad", cls=common.FormulaCommand)
+@common.formula_arguments
+@click.option("--wrt", multiple=True, metavar="NAMES", help="The inputs to differentiate by.")
+@click.option("--of", metavar="NAME", help="The output to differentiate, where there are several.")
+@click.option("--seed", multiple=True, metavar="NAME=VALUE ...",
+              help="Given adjoints of outputs, such as y=2.0 for dL/dy.")
+@click.option("--jacobian", "kind", flag_value="jacobian", help="All partial derivatives.")
+@click.option("--hessian", "kind", flag_value="hessian", help="Second derivatives of a scalar.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64",
+              show_default=True, help="The width of the numbers.")
+@common.output_options()
+def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | None,
+            seed: tuple[str, ...], wrt: tuple[str, ...], of: str | None, kind: str | None,
+            dtype: str, format: str | None, output: str | None) -> None:
+    """Differentiate a formula at a point.
+
+    JSON has "value", and "gradient" by input: numbers, or nested lists of the input's shape. With
+    --jacobian the axes of the output come first; with --hessian, "hessian"[a][b] is the derivative
+    by a, then by b.
+    """
+    from chainrule.cli import results  # lazily: `grad --help` differentiates nothing
+    from chainrule.frontend import Formula
+
+    found = common.source(formula, at, index_number)
+    by = common.names(wrt)
+    seeds = {**found.seed, **assignments(seed, "--seed")}
+    if kind is not None and seed:
+        raise InputError(f"--seed and --{kind} do not go together",
+                         hint=f"a {kind} is of the output alone")
+    with found.placed():
+        face = Formula(found.program, dtype)
+        value, derivative = _derivative(face, found.values, seeds, kind, of, by)
+    groups: list[Any] = [("Values", value if isinstance(value, dict) else {face.only(of): value})]
+    if kind == "hessian":
+        flat = {f"{a},{b}": d for a, inner in derivative.items() for b, d in inner.items()}
+        data: Any = {a: {b: results.plain(d) for b, d in inner.items()}
+                     for a, inner in derivative.items()}
+        groups.append(("Second derivatives", {f"hessian[{k}]": d for k, d in flat.items()}))
+    else:
+        word = kind or "gradient"
+        data = {name: results.plain(d) for name, d in derivative.items()}
+        groups.append((word.capitalize(), {f"{word}[{name}]": d
+                                           for name, d in derivative.items()}))
+    shown = ({n: results.plain(v) for n, v in value.items()} if isinstance(value, dict)
+             else results.plain(value))
+    results.emit(found.title or "Derivatives", groups, {"value": shown, kind or "gradient": data},
+                 found.program.tensors, format, output)
+
+
+def _derivative(face: Any, values: Any, seeds: Any, kind: str | None, of: str | None,
+                by: list[str] | None) -> tuple[Any, dict[str, Any]]:
+    """The value of what is differentiated, and its derivatives."""
+    if kind is None and seeds:
+        if of is not None:
+            seeds = {of: seeds.get(of, 1)}
+        value, adjoints = face.value_and_vjp(seeds, values, wrt=by)
+        return (next(iter(value.values())) if len(value) == 1 else value), adjoints
+    if kind is None:
+        return face.value_and_gradient(values, of=of, wrt=by)  # type: ignore[no-any-return]
+    result = getattr(face, kind)(values, of=of, wrt=by)
+    return face.run(values)[face.only(of)], result
