@@ -32,6 +32,8 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     by a, then by b.
     """
     from chainrule.cli import results  # lazily: `grad --help` differentiates nothing
+    from chainrule.document.mathtree import Fraction, Math, Num, Op, Power, Row
+    from chainrule.document.notation import Notation, symbol
     from chainrule.frontend import Formula
 
     found = common.source(formula, at, index_number)
@@ -43,20 +45,30 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     with found.placed():
         face = Formula(found.program, dtype)
         value, derivative = _derivative(face, found.values, seeds, kind, of, by)
-    groups: list[Any] = [("Values", value if isinstance(value, dict) else {face.only(of): value})]
+    values = value if isinstance(value, dict) else {face.only(of): value}
+    word = kind or "gradient"
+    data: dict[str, Any]
     if kind == "hessian":
-        flat = {f"{a},{b}": d for a, inner in derivative.items() for b, d in inner.items()}
-        data: Any = {a: {b: results.plain(d) for b, d in inner.items()}
-                     for a, inner in derivative.items()}
-        groups.append(("Second derivatives", {f"hessian[{k}]": d for k, d in flat.items()}))
+        data = {a: {b: results.plain(d) for b, d in inner.items()}
+                for a, inner in derivative.items()}
+        flat = {f"{word}[{a},{b}]": d for a, inner in derivative.items() for b, d in inner.items()}
     else:
-        word = kind or "gradient"
         data = {name: results.plain(d) for name, d in derivative.items()}
-        groups.append((word.capitalize(), {f"{word}[{name}]": d
-                                           for name, d in derivative.items()}))
+        flat = {f"{word}[{name}]": d for name, d in derivative.items()}
+
+    def typeset(notation: Notation, what: str) -> Math:
+        """∂y/∂a, or ∂²y/∂a∂b; with given adjoints, of the loss that they belong to."""
+        inputs = what[len(word) + 1 : -1].split(",")
+        top = symbol("L") if kind is None and seeds else notation.tensor(face.only(of))
+        below = [m for name in inputs for m in (Op("∂"), notation.tensor(name))]
+        power = Power(Op("∂"), Num("2")) if kind == "hessian" else Op("∂")
+        return Fraction(Row((power, top)), Row(tuple(below)))
+
+    groups: list[results.Group] = [("Values", values, Notation.tensor),
+                                   (word.capitalize(), flat, typeset)]
     shown = ({n: results.plain(v) for n, v in value.items()} if isinstance(value, dict)
              else results.plain(value))
-    results.emit(found.title or "Derivatives", groups, {"value": shown, kind or "gradient": data},
+    results.emit(found.title or "Derivatives", groups, {"value": shown, word: data},
                  found.program.tensors, format, output)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 from chainrule.cli import common
 from chainrule.document.blocks import Block, CodeBlock, Document, MathBlock, heading
 from chainrule.document.mathtree import Math, Matrix, row
-from chainrule.document.notation import Notation
+from chainrule.document.notation import Notation, is_exact
 
-Group = tuple[str, Mapping[str, Any]]  # a title and the numbers under it, by what they are
+# a title, the numbers under it by what they are in text, and how that is typeset (None: not)
+Group = tuple[str, Mapping[str, Any], Callable[[Notation, str], Math] | None]
+
+
+_DIGITS = 6  # decimal places in documents; text and JSON have all digits
 
 
 def plain(value: Any) -> Any:
@@ -34,7 +39,7 @@ def emit(title: str, groups: list[Group], data: Mapping[str, Any], tensors: Mapp
     if kind == "json":
         common.emit_data(data, output)
     elif kind == "terminal":
-        lines = [line for _, named in groups for what, value in named.items()
+        lines = [line for _, named, _ in groups for what, value in named.items()
                  for line in _lines(what, plain(value))]
         common.write("\n".join(lines) + "\n", output)
     else:
@@ -59,17 +64,18 @@ def _text(value: Any) -> str:
 
 
 def _document(title: str, groups: list[Group], tensors: Mapping[str, Any]) -> Document:
-    notation = Notation(tensors, digits=6)
+    notation = Notation(tensors, digits=_DIGITS)
     blocks: list[Block] = []
-    for name, named in groups:
+    for name, named, typeset in groups:
         if len(groups) > 1:
             blocks.append(heading(1, name))
         for what, value in named.items():
             math = _math(notation, plain(value))
-            if math is None or not what.isidentifier():
+            if math is None or typeset is None:
                 blocks.append(CodeBlock("\n".join(_lines(what, plain(value)))))
             else:
-                blocks.append(MathBlock(row(notation.tensor(what), "=", math)))
+                equals = "=" if all(map(_exact, _cells(plain(value)))) else "≈"
+                blocks.append(MathBlock(row(typeset(notation, what), equals, math)))
     return Document(title, tuple(blocks))
 
 
@@ -78,9 +84,22 @@ def _math(notation: Notation, value: Any) -> Math | None:
     if isinstance(value, str):
         return None
     if not isinstance(value, list):
-        return notation.number(value)
+        return _number(notation, value)
     rows = value if value and isinstance(value[0], list) else [value]
     cells = [x for r in rows for x in r]
     if not cells or len(cells) > 400 or any(isinstance(x, list | str) for x in cells):
         return None
-    return Matrix(tuple(tuple(notation.number(x) for x in r) for r in rows))
+    return Matrix(tuple(tuple(_number(notation, x) for x in r) for r in rows))
+
+
+def _number(notation: Notation, value: float) -> Math:
+    """A float as the decimal that it prints as: 0.5 is exact, 1.5707963267948966 is rounded."""
+    return notation.number(Fraction(repr(value)))
+
+
+def _exact(value: float) -> bool:
+    return is_exact(Fraction(repr(value)), _DIGITS)
+
+
+def _cells(value: Any) -> list[float]:
+    return [x for part in value for x in _cells(part)] if isinstance(value, list) else [value]

@@ -19,6 +19,7 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     JSON has "value" where there is one output, and "values" by name always.
     """
     from chainrule.cli import results  # lazily: `run --help` evaluates nothing
+    from chainrule.document.notation import Notation
     from chainrule.frontend import Formula
 
     found = common.source(formula, at, index_number)
@@ -26,5 +27,5 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
         values = Formula(found.program, dtype).run(found.values)
     data = {name: results.plain(value) for name, value in values.items()}
     single = {"value": next(iter(data.values()))} if len(data) == 1 else {}
-    results.emit(found.title or "Values", [("Values", values)], {**single, "values": data},
-                 found.program.tensors, format, output)
+    results.emit(found.title or "Values", [("Values", values, Notation.tensor)],
+                 {**single, "values": data}, found.program.tensors, format, output)

@@ -269,9 +269,9 @@ class Notation:
         for a in e.args:
             inside += [","] if inside else []
             inside.append(self.expression(a, value))
-        head: Math = Identifier(symbols[0], upright=symbols[0].isascii())
+        head: str | Math = symbols[0]
         if len(symbols) > 1:
-            head = Subscript(head, Num(symbols[1]))
+            head = Subscript(Identifier(symbols[0], upright=True), Num(symbols[1]))
         argument = row(*inside) if len(inside) != 1 else inside[0]
         assert isinstance(argument, Math)
         return Function(head, argument), _ATOM

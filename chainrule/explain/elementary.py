@@ -53,7 +53,7 @@ def elementary(program: Program, order: str = "written") -> Elementary:
     work = _Rows(program)
     for equation in program.equations:
         work.equation(equation)
-    rows = work.rows if order == "written" else _by_level(work.rows)
+    rows = work.rows if order == "written" else by_level(work.rows)
     return work.numbered(rows)
 
 
@@ -169,8 +169,8 @@ def _product_of_references(e: Expr) -> bool:
     return isinstance(e, Ref | Number | IndexValue)
 
 
-def _by_level(rows: list[Equation]) -> list[Equation]:
-    """The rows sorted by how many rows their longest path from an input has, stably."""
+def by_level(rows: list[Equation]) -> list[Equation]:
+    """Equations sorted by the length of their longest path from an input; the sort is stable."""
     level: dict[str, int] = {}
     keyed: list[tuple[int, Equation]] = []
     for equation in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chainrule.diff.forward import jvp
@@ -14,7 +14,7 @@ from chainrule.document.notation import Notation, is_exact, rounded, symbol
 from chainrule.errors import DerivativeError, InputError, did_you_mean
 from chainrule.evaluate.cells import CellEvaluator, Cells, evaluate_cells
 from chainrule.evaluate.values import CellArray
-from chainrule.explain.elementary import elementary
+from chainrule.explain.elementary import by_level, elementary
 from chainrule.explain.worked import Place, Worked
 from chainrule.lang.expr import ArgReduce, Expr
 from chainrule.lang.program import Equation, Program
@@ -71,6 +71,9 @@ class Work:
             rename |= {label: row for row, label in rows.labels.items()}
         else:
             self.program = split(program)
+            if options.order == "level":
+                leveled = by_level(list(self.program.equations))
+                self.program = replace(self.program, equations=tuple(leveled))
         self.rename = rename
         self.of = self.named([of]) if of is not None else real_outputs(self.program)
         self.wrt = self.named(wrt) if wrt is not None else None

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from chainrule.errors import Span
 from chainrule.lang.expr import Expr, Range, Ref
 from chainrule.lang.integers import Integer
+from chainrule.lang.printing import program_text
 
 Shape = tuple[Integer, ...]
 
@@ -99,8 +100,6 @@ class Program:
     source: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
-        from chainrule.lang.printing import program_text  # printing imports this module
-
         return program_text(self)
 
     def tensor(self, name: str) -> Tensor:
