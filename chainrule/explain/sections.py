@@ -12,7 +12,7 @@ from itertools import islice
 
 from chainrule.document.blocks import Block, Chain, Link, MathBlock, heading, inlines, p
 from chainrule.document.mathtree import Math, Num, Row, Words, row
-from chainrule.document.notation import Notation, is_exact
+from chainrule.document.notation import Notation, is_exact, symbol
 from chainrule.evaluate.cells import Cells
 from chainrule.explain.work import (
     Forward,
@@ -54,8 +54,11 @@ class _Sections:
         notation = self.work.notation(self.work.program)
         blocks: list[Block] = []
         for name in self.work.program.inputs:
-            if primal[name].shape:
-                blocks.append(MathBlock(row(notation.tensor(name),
+            renamed: list[Math | str] = []
+            if name in notation.names:
+                renamed = [notation.tensor(name), "="]
+            if primal[name].shape or renamed:
+                blocks.append(MathBlock(row(*renamed, symbol(name),
                                             *equals(notation, primal[name]))))
         return [heading(1, "Given"), *blocks] if blocks else []
 
@@ -92,7 +95,10 @@ class _Sections:
     def definition(self, worked: Worked, cells: Cells, name: str,
                    equations: list[Equation]) -> list[Block]:
         base = _base(worked)
-        blocks: list[Block] = [heading(2, base.tensor(name))]
+        title: list[str | Math] = [base.tensor(name)]
+        if name in self.work.labels:
+            title += [" (", symbol(self.work.labels[name]), ")"]
+        blocks: list[Block] = [heading(2, title)]
         blocks += [MathBlock(equation_math(base, e)) for e in equations]
         chosen: dict[str, set[Place]] = {}
         for equation in equations:

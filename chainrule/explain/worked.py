@@ -131,6 +131,7 @@ def summed(terms: Sequence[Math]) -> Math:
     """Terms with + between them; a negative one behind the first goes into brackets."""
     if not terms:
         return Num("0")
+    terms = [_bare(terms[0]), *terms[1:]]
     if len(terms) == 1:
         return terms[0]
     items: list[Math | str] = []
@@ -141,6 +142,14 @@ def summed(terms: Sequence[Math]) -> Math:
                 term = Fence(term)
         items += term.items if isinstance(term, Row) and not isinstance(term, Fence) else [term]
     return row(*items)
+
+
+def _bare(m: Math) -> Math:
+    """A first term without the brackets that a sign alone does not need there."""
+    if not (isinstance(m, Fence) and isinstance(m.body, Row) and m.open == "("):
+        return m
+    signs = [x for x in m.body.items if isinstance(x, Op) and x.text in "+-"]
+    return m.body if len(signs) == 1 and m.body.items[0] == Op("-") else m
 
 
 def _leads_with_minus(m: Math) -> bool:
