@@ -32,6 +32,7 @@ _WHERE = {
     "index_number_matrix": ("chainrule.personal", "index_number_matrix"),
     "input": (_VARIABLES, "input"),
     "inputs": (_VARIABLES, "inputs"),
+    "load": ("chainrule.spec", "load"),
     "matmul": (_VARIABLES, "matmul"),
     "parameter": (_VARIABLES, "parameter"),
     "read_specification": ("chainrule.spec", "read_specification"),

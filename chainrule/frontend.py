@@ -22,11 +22,12 @@ from chainrule.diff.reverse import Derivative, gradient, jacobian, vjp
 from chainrule.document.blocks import Document, MathBlock
 from chainrule.errors import DerivativeError, InputError, KindError
 from chainrule.lang.printing import program_text
-from chainrule.lang.program import Program
+from chainrule.lang.program import Program, fresh
 from chainrule.lang.ranges import program
-from chainrule.operators.build import program_of
+from chainrule.operators.build import in_order, program_of
 from chainrule.operators.nodes import Node
 from chainrule.operators.variables import Variable, variable
+from chainrule.spec import Specification
 
 if TYPE_CHECKING:
     import numpy as np
@@ -277,16 +278,26 @@ def formula(text: str | Program | Variable | None = None, /, *more: Variable,
 
 
 def _outputs(variables: Iterable[Any]) -> dict[str, Node]:
-    """Variables without a keyword: by their own names, else y, or y1, y2, ..."""
+    """Variables without a keyword: by their own names, else y, or y1, y2, ..., if that is free."""
     nodes = [variable(v).node for v in variables]
+    taken = {node.name for node in in_order(nodes) if node.name is not None}
     plain = ["y"] if len(nodes) == 1 else [f"y{k + 1}" for k in range(len(nodes))]
-    return {node.name or name: node for node, name in zip(nodes, plain, strict=True)}
+    return {node.name or fresh(name, taken): node
+            for node, name in zip(nodes, plain, strict=True)}
 
 
-def trace(text: str | Program | Variable | Formula, values: Mapping[str, Any] | None = None, /,
-          **named: Any) -> Trace:
-    """A formula worked by hand; options and values by name, as for `Formula.trace`."""
-    return _formula(text).trace(values, **named)
+def trace(text: str | Program | Variable | Formula | Specification,
+          values: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
+    """A formula worked by hand; options and values by name, as for `Formula.trace`.
+
+    A specification brings its own values and options; what is given here comes before them.
+    """
+    if not isinstance(text, Specification):
+        return _formula(text).trace(values, **named)
+    own = {**text.options, "seed": text.seed or None, "tangent": text.tangent or None,
+           "title": text.title}
+    with text.placed():
+        return Formula(text.program).trace({**text.values, **(values or {})}, **{**own, **named})
 
 
 def gradient_of(text: str | Program | Variable | Formula,

@@ -12,14 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from chainrule.errors import (
-    FormulaSyntaxError,
-    InputError,
-    KindError,
-    LimitError,
-    Span,
-    UnknownNameError,
-)
+from chainrule.errors import ChainruleError, InputError, LimitError, Span, UnknownNameError
 from chainrule.evaluate.cells import evaluate_cells
 from chainrule.lang.expr import Ref, walk
 from chainrule.lang.numerals import literal
@@ -47,7 +40,7 @@ def number(text: str, span: Span | None = None) -> Fraction:
     plain = _LITERAL.fullmatch(text.strip())
     if plain is None:
         return _evaluated(text)
-    exact = literal(plain[2], span or Span(text, 0, len(text), "value")).value
+    exact = literal(plain[2], span or Span(text, 0, len(text), "formula")).value
     return -Fraction(exact) if plain[1] == "-" else Fraction(exact)
 
 
@@ -57,8 +50,8 @@ def _evaluated(text: str) -> Fraction:
         raise LimitError(f"a number is written in {len(text):,} characters; at most "
                          f"{FORMULA_CHARACTERS:,} are read")
     if not text.strip():
-        raise InputError("a number is missing", Span(text, 0, len(text), "value"))
-    body = parse_expression(text, "value")
+        raise InputError("a number is missing", Span(text, 0, len(text), "formula"))
+    body = parse_expression(text, "formula")
     for node in walk(body):
         if isinstance(node, Ref):
             raise UnknownNameError(f"{node.tensor} is not a number", node.span,
@@ -69,11 +62,11 @@ def _evaluated(text: str) -> Fraction:
         return cell
     written = str(cell)
     if "inf" in written or "nan" in written:
-        raise InputError("this is not a finite number", Span(text, 0, len(text), "value"))
+        raise InputError("this is not a finite number", Span(text, 0, len(text), "formula"))
     return Fraction(written)
 
 
-def value(text: str, name: str = "value") -> Any:
+def value(text: str, name: str = "formula") -> Any:
     """A number, or nested lists of numbers.
 
     Raises what `number` raises, `InputError` for brackets that do not match, `LimitError`.
@@ -82,20 +75,19 @@ def value(text: str, name: str = "value") -> Any:
     [[Fraction(1, 1), Fraction(1, 2)], [Fraction(-3, 1), Fraction(1, 4)]]
     """
     if len(text) > VALUE_CHARACTERS:
-        raise LimitError(f"{name} is written in {len(text):,} characters; at most "
+        raise LimitError(f"a value is written in {len(text):,} characters; at most "
                          f"{VALUE_CHARACTERS:,} are read")
-    return _List(text, name).read() if text.lstrip().startswith("[") else number(text)
+    return _List(text).read() if text.lstrip().startswith("[") else number(text)
 
 
 class _List:
     """Reads nested lists with a stack of their own, so that no text can exhaust Python's."""
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.name = name
 
     def fail(self, message: str, start: int, end: int) -> InputError:
-        return InputError(message, Span(self.text, start, end, self.name),
+        return InputError(message, Span(self.text, start, end),
                           "a list is written as [1, 2, 3], a matrix as [[1, 2], [3, 4]]")
 
     def read(self) -> Any:
@@ -116,7 +108,7 @@ class _List:
                 if closed or text[start:at].strip():
                     raise self.fail("a comma is missing before this list", at, at + 1)
                 if len(open_lists) == TENSOR_AXES:
-                    raise LimitError(f"{self.name} has more than {TENSOR_AXES} axes")
+                    raise LimitError(f"a list has more than {TENSOR_AXES} axes")
                 inner: list[Any] = []
                 if open_lists:
                     open_lists[-1].append(inner)
@@ -161,7 +153,7 @@ def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
                 raise InputError(f"{option} gives {name} twice")
             try:
                 found[name] = value(piece[match.end() :].strip())
-            except (InputError, FormulaSyntaxError, KindError, UnknownNameError) as error:
+            except ChainruleError as error:
                 error.message = f"{option} {name}: {error.message}"
                 raise
     return found

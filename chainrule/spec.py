@@ -30,6 +30,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from os import PathLike
 from typing import Any, Final
 
 from chainrule.errors import ChainruleError, InputError, KindError, LimitError, Span, did_you_mean
@@ -123,6 +124,22 @@ def read_specification(text: str, name: str = "specification") -> Specification:
     )  # fmt: skip
 
 
+def load(path: str | PathLike[str]) -> Specification:
+    """The program and the numbers that a TOML file describes; see `read_specification`.
+
+    Raises `InputError` for a file that cannot be read, besides.
+    """
+    name = str(path)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read(SPECIFICATION_CHARACTERS + 1)
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{name} is not UTF-8 text") from None
+    return read_specification(text, name)
+
+
 def _move_span(
     error: ChainruleError, formula: str, text: str, offset: int | None, name: str
 ) -> None:
@@ -163,18 +180,22 @@ def _toml(text: str, name: str) -> dict[str, Any]:
 
 def _check_nesting(text: str, name: str) -> None:
     """Refuse lines of brackets, or of dots, that would take the TOML reader long or too deep."""
-    deep = re.search(rf"(?:[\[{{]\s*){{{_NESTING}}}|(?:\w+\s*\.\s*){{{_NESTING}}}", text)
+    # possessive quantifiers: no backtracking, so that hostile text costs linear time
+    deep = re.search(
+        rf"(?:[\[{{]\s*+){{{_NESTING}}}|(?<![\w.])(?:\w++\s*+\.\s*+){{{_NESTING}}}", text)
     if deep is not None:
         raise LimitError("brackets or names inside each other too deeply",
                          Span(text, deep.start(), deep.start() + 1, name),
                          f"a tensor has at most {TENSOR_AXES} axes")
 
 
-def _decode_error(message: str, text: str, name: str) -> tuple[str, Span | None]:
+def _decode_error(message: str, text: str, name: str) -> tuple[str, Span]:
     """What the TOML reader says, with its place taken out of the words."""
     found = re.search(r"\s*\(at line (\d+), column (\d+)\)", message)
     if found is None:
-        return message.replace(" (at end of document)", ", at the end of the file"), None
+        end = len(text.rstrip())
+        return (message.replace(" (at end of document)", ", at the end of the file"),
+                Span(text, max(end - 1, 0), end, name))
     line, column = int(found[1]), int(found[2])
     start = sum(len(row) + 1 for row in text.split("\n")[: line - 1]) + column - 1
     start = min(start, max(len(text) - 1, 0))
@@ -239,8 +260,20 @@ def _numbers(data: Mapping[str, Any], table: str, text: str, name: str) -> dict[
         try:
             found[key] = _value(key, given, table == "values")
         except ChainruleError as error:
-            raise error.with_span(_place(text, table, key, name)) from None
+            error.message = f"{key}: {error.message}"
+            error.span = _value_span(error.span, _place(text, table, key, name), text, name)
+            raise
     return found
+
+
+def _value_span(inner: Span | None, key: Span | None, text: str, name: str) -> Span | None:
+    """A place inside a value that is written in quotes, as a place in the file, else the key's."""
+    if inner is None or key is None:
+        return key or inner
+    at = text.find(inner.text, key.end)
+    if at < 0 or "\n" in text[key.end : at]:
+        return key
+    return Span(text, at + inner.start, at + inner.end, name)
 
 
 def _value(key: str, given: Any, rule: bool) -> Any:
@@ -248,26 +281,26 @@ def _value(key: str, given: Any, rule: bool) -> Any:
     if isinstance(given, dict):
         if not rule or set(given) != {_RULE}:
             wrong = next((k for k in given if k != _RULE), _RULE)
-            raise InputError(f"the value of {key} is a table with {wrong!r:.60}",
+            raise InputError(f"a table with {wrong!r:.60} is no value",
                              hint=f'the only rule there is: {key} = {{ {_RULE} = "180631" }}')
         if not isinstance(given[_RULE], str):
-            raise InputError(f"the {_RULE} of {key} is not text",
+            raise InputError(f"the {_RULE} is not text",
                              hint=f'put it in quotes: {_RULE} = "{given[_RULE]!s:.20}"')
         return index_number_matrix(given[_RULE])
-    return _cell(key, given, 0)
+    return _cell(given, 0)
 
 
-def _cell(key: str, given: Any, depth: int) -> Any:
+def _cell(given: Any, depth: int) -> Any:
     if isinstance(given, list):
         if depth == TENSOR_AXES:
-            raise LimitError(f"{key} has more than {TENSOR_AXES} axes")
-        return [_cell(key, part, depth + 1) for part in given]
+            raise LimitError(f"more than {TENSOR_AXES} axes")
+        return [_cell(part, depth + 1) for part in given]
     if isinstance(given, str):
-        return value(given, f"the value of {key}")
+        return value(given)
     if isinstance(given, bool) or not isinstance(given, int | Fraction | float):
-        raise KindError(f"{key} is {given!s:.60}, where a number is wanted")
+        raise KindError(f"{given!s:.60} stands where a number is wanted")
     if isinstance(given, int) and abs(given) >= 10**LITERAL_DIGITS:
-        raise LimitError(f"{key} is a number of more than {LITERAL_DIGITS} digits")
+        raise LimitError(f"a number of more than {LITERAL_DIGITS} digits")
     return given
 
 

@@ -384,7 +384,8 @@ def test_a_program_reads_back_as_itself(text):
 PIECES = [
     *"xyzijNKe0123.+-*/^%<>=()[]{},;:|#\\ \n\t'", "sum(", "max(", "argmax(i)", "sin", "f(x) = ",
     " if ", " else ", " and ", " or ", "not ", " with ", "pad ", "inf", "**", "//", "+=", "<=",
-    "==", "x[", "i]", "input ", "label ", "size ", "output ", "update ", "²", "−", "·", "x̄", "１", "½",
+    "==", "x[", "i]",
+    "input ", "label ", "size ", "output ", "update ", "²", "−", "·", "x̄", "１", "½",
     "\u202e", "₁", "ᵢ", "∑", "sum(i<3) ", "y[i] = ", "s += ", "1e9", "\0",
 ]  # fmt: skip
 

@@ -38,7 +38,13 @@ class FormulaCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words, taken = spread(args)
-        rest = super().parse_args(ctx, words)
+        try:
+            rest = super().parse_args(ctx, words)
+        except click.NoSuchOption as error:
+            if error.option_name.startswith("--"):
+                raise
+            raise click.UsageError(f"There is no option {error.option_name!r}. A formula is an "
+                                   "equation, such as 'y = -x^2'.", ctx) from None
         if taken and not ctx.params.get("formula") and not ctx.resilient_parsing:
             self._formula_behind_values(ctx, taken)
         return rest

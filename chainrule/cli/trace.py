@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -38,15 +39,12 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
 
     Inputs without a value stay symbols.
     """
-    from chainrule.explain.trace import trace  # lazily: `trace --help` works nothing out
+    from chainrule.frontend import trace  # lazily: `trace --help` works nothing out
 
+    given.update(wrt=common.names(wrt), title=title, graph=graph or None)
+    options = {k: v for k, v in given.items() if v is not None}
     found = common.source(formula, at, index_number)
-    options = {**found.options, **{k: v for k, v in given.items() if v is not None}}
-    options["wrt"] = common.names(wrt) or options.get("wrt")
-    options["graph"] = graph or options.get("graph", False)
-    seeds = {**found.seed, **assignments(seed, "--seed")}
-    tangents = {**found.tangent, **assignments(tangent, "--tangent")}
-    with found.placed():
-        result = trace(found.program, found.values, seed=seeds or None, tangent=tangents or None,
-                       title=title or found.title, **options)
+    found = replace(found, seed={**found.seed, **assignments(seed, "--seed")},
+                    tangent={**found.tangent, **assignments(tangent, "--tangent")})
+    result = trace(found, **options)
     common.emit_document(result.document, format, output)

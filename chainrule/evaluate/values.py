@@ -515,7 +515,7 @@ def _refuse(bad: Any, tensor: Tensor, data: Any, sizes: Sizes) -> None:
     """Raise the error of the first cell that is `bad`, if there is one."""
     if not bad.any():
         return
-    place = tuple(int(k) for k in next(zip(*bad.nonzero(), strict=True), ()))
+    place = tuple(int(k[0]) for k in bad.nonzero()) if bad.ndim else ()
     value = data[place].item()
     number = _scalar(value)
     assert number is not None

@@ -56,7 +56,7 @@ def _magnitude(e: Expr) -> float:
     parts = [_magnitude(a) for a in e.args]
     try:
         if e.function == "pow":
-            return abs(parts[0]) ** parts[1]
+            return float(abs(parts[0]) ** parts[1])
         if e.function == "mul":
             return parts[0] * parts[1]
         if e.function == "div":
