@@ -11,7 +11,7 @@ from chainrule.diff.reverse import Derivative, real_inputs, real_outputs, vjp
 from chainrule.diff.split import split
 from chainrule.document.mathtree import Accent, Identifier, Math, Matrix, Num, Op, Subscript, row
 from chainrule.document.notation import Notation, is_exact, rounded, symbol
-from chainrule.errors import DerivativeError, InputError, did_you_mean
+from chainrule.errors import DerivativeError, InputError, UnknownNameError, did_you_mean
 from chainrule.evaluate.cells import CellEvaluator, Cells, evaluate_cells
 from chainrule.evaluate.values import CellArray
 from chainrule.explain.elementary import by_level, elementary
@@ -75,12 +75,22 @@ class Work:
                 leveled = by_level(list(self.program.equations))
                 self.program = replace(self.program, equations=tuple(leveled))
         self.rename = rename
+        self.check_values()
         self.of = self.named([of]) if of is not None else real_outputs(self.program)
         self.wrt = self.named(wrt) if wrt is not None else None
         self.seed = {rename.get(n, n): v for n, v in (seed or {}).items()}
         self.tangent = dict(tangent) if tangent else None
         self.symbolic = [n for n in self.program.inputs if n not in values]
         self.digits = max(30, options.digits + 20)
+
+    def check_values(self) -> None:
+        """Refuse values for what the program, as it was written, does not have."""
+        known = [*self.written.inputs, *self.written.size_names()]
+        for name in self.values:
+            if name not in known:
+                raise UnknownNameError(
+                    f"the program has no input called {name}", None,
+                    did_you_mean(name, known) or f"its inputs are {', '.join(known) or 'none'}")
 
     def named(self, names: Sequence[str]) -> list[str]:
         for name in names:
