@@ -7,9 +7,9 @@
     >>> cr.formula(a * cr.sin(b))(a=2, b=0)
     0.0
 
-`formula` makes a formula of text or of Python's operators; a formula runs, gives its derivatives and
-its worked `trace`. The functions of the language (`cr.sin`, `cr.log`, `cr.sigmoid`, ...) take and
-give variables. Names are looked up when they are first used, so importing this costs next to
+`formula` makes a formula of text or of Python's operators; a formula runs, gives its derivatives
+and its worked `trace`. The functions of the language (`cr.sin`, `cr.log`, `cr.sigmoid`, ...) take
+and give variables. Names are looked up when they are first used, so importing this costs next to
 nothing.
 """
 
@@ -48,7 +48,7 @@ _AS_IN_NUMPY = {
     "subtract": "sub", "multiply": "mul", "divide": "div",
 }  # fmt: skip
 
-__all__ = ["__version__", *sorted(_WHERE)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_WHERE)]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,19 @@ made once and kept. Nothing is stored on the values: gradients are returned.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import Derivative, gradient, jacobian, vjp
 from chainrule.document.blocks import Document, MathBlock
-from chainrule.errors import DerivativeError, InputError, KindError
+from chainrule.errors import (
+    DerivativeError,
+    InputError,
+    KindError,
+    UnknownNameError,
+    did_you_mean,
+)
 from chainrule.lang.printing import program_text
 from chainrule.lang.program import Program, fresh
 from chainrule.lang.ranges import program
@@ -30,11 +37,7 @@ from chainrule.operators.variables import Variable, variable
 from chainrule.spec import Specification
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from chainrule.explain.trace import Trace
-
-    Array = float | np.ndarray
 
 TRACE_OPTIONS = frozenset({
     "mode", "of", "wrt", "seed", "tangent", "digits", "granularity", "order", "fanout", "title",
@@ -111,8 +114,8 @@ class Formula:
         given = _merged(values, named)
         table = {}
         for a in first.names:
-            d = self._cached(("second", of, _names(wrt), a),
-                             lambda a=a: jacobian(first.program, first.names[a], list(first.names)))
+            make = partial(jacobian, first.program, first.names[a], list(first.names))
+            d = self._cached(("second", of, _names(wrt), a), make)
             found = self._run(d.program, given)
             table[a] = {b: found[d.names[b]] for b in d.names}
         return table[wrt][wrt] if isinstance(wrt, str) else table
@@ -181,8 +184,8 @@ class Formula:
 
     def document(self) -> Document:
         """The equations, typeset."""
+        from chainrule.document.notation import Notation  # lazily: only showing needs them
         from chainrule.explain.work import equation_math
-        from chainrule.document.notation import Notation
 
         notation = Notation(self.program.tensors)
         blocks = tuple(MathBlock(equation_math(notation, e)) for e in self.program.equations)
@@ -215,17 +218,23 @@ class Formula:
     def only(self, of: str | None = None) -> str:
         """The output that is meant: `of`, or the only one there is."""
         outputs = self.program.outputs
-        if of is None and len(outputs) == 1:
+        if of is not None:
+            if of not in self.program.tensors:
+                raise UnknownNameError(f"the program computes nothing called {of}", None,
+                                       did_you_mean(of, list(self.program.tensors))
+                                       or f"its outputs are {', '.join(outputs)}")
+            return of
+        if len(outputs) == 1:
             return outputs[0]
-        if of is None:
-            raise DerivativeError(f"there are {len(outputs)} outputs: say which one is meant", None,
-                                  f"one of {', '.join(outputs)}")
-        return of
+        raise DerivativeError(f"there are {len(outputs)} outputs: say which one is meant", None,
+                              f"one of {', '.join(outputs)}")
 
     def _single(self, found: dict[str, Any]) -> Any:
         return next(iter(found.values())) if len(found) == 1 else found
 
     def _derivative(self, make: Callable[..., Derivative], of: Any, wrt: Any) -> Derivative:
+        if isinstance(of, str):
+            self.only(of)
         return self._cached((make.__name__, of, wrt), lambda: make(
             self.program, list(of) if isinstance(of, tuple) else of,
             None if wrt is None else list(wrt)))

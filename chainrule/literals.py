@@ -1,8 +1,9 @@
 """Numbers as people type them: `2`, `-0.1`, `1/3`, `pi/2`, `sqrt(2)`, `[[1, 2], [3, 4]]`.
 
-A plain literal is exact: 0.1 is one tenth. Anything else that is not a list is an expression of the
-language without names, read by the language's own parser and evaluated: exactly where that can be,
-to 30 digits where it cannot. Assignments as on a command line, `x1=2, x2=[1, 2]`, are read here too.
+A plain literal is exact: 0.1 is one tenth. Anything else that is not a list is an expression of
+the language without names, read by the language's own parser and evaluated: exactly where that can
+be, to 40 digits where it cannot. Assignments as on a command line, `x1=2, x2=[1, 2]`, are read here
+too.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ So that no two students work the same numbers, an assignment takes them from the
 student's index number. The rule, for a number such as 180577X:
 
 1. Take the first six digits: 1 8 0 5 7 7. What follows them (a letter, more digits) is not used.
-2. Make the six unique. The second 7 becomes 7.1, a third one would be 7.2, and so on up to 0.5 more.
+2. Make the six unique. The second 7 becomes 7.1, a third one would be 7.2, and so on to 7.5.
 3. Replace zeros: the first by 0.5, the next by 0.6, then 0.7, ...
 4. Write the six down row by row into a matrix of 4 columns. The next six cells are the same six
    times -1, and the last row is the first row times -1.

@@ -112,7 +112,7 @@ def read_specification(text: str, name: str = "specification") -> Specification:
     numbers = {t: _numbers(data.get(t, {}), t, text, name) for t in _TABLES[:3]}
     offset = _formula_offset(text, formula)
     try:
-        found = program(formula, name)
+        found = program(formula, name if offset is not None else f"the formula of {name}")
     except ChainruleError as error:
         _move_span(error, formula, text, offset, name)
         raise
@@ -168,7 +168,7 @@ def _toml(text: str, name: str) -> dict[str, Any]:
         return number(written.replace("_", ""), Span(text, at, at + len(written), name))
 
     try:
-        return tomllib.loads(text, parse_float=decimal)  # type: ignore[arg-type]
+        return tomllib.loads(text, parse_float=decimal)
     except tomllib.TOMLDecodeError as error:
         message, span = _decode_error(str(error), text, name)
         raise InputError(f"this is not TOML: {message}", span) from None

@@ -232,6 +232,8 @@ def test_indexing_is_numpys(key):
     ((2, 3), (6,)), ((6,), (2, 3)), ((2, 3, 4), (6, -1)), ((2, 3, 4), (2, 12)), ((4, 3), (3, 4)),
     ((2, 3, 4), (4, 3, 2)), ((2, 3), (2, 1, 3)), ((2, 1, 3), (2, 3)), ((4, 6), (2, 2, 3, 2)),
     ((), (1,)), ((1, 1), ()), ((12,), (-1, 3)), ((5,), (5,)), ((2, 6), (4, 3)),
+    ((2, 3), (2, 3, 1)), ((1, 2, 1), (2,)),
+    ((2, 3), (1, 1, 6)), ((1, 2, 3, 1, 1), (6, 1)),
 ])
 def test_reshapes_are_numpys(old, new):
     x = numbers(*old) if old else np.float64(2.5)
@@ -422,7 +424,9 @@ def test_zeros_and_repetitions_go_on_counting():
     assert ones[0] + ones[1][:2] == [1 + Fraction(k, 10) for k in range(6)]
 
 
-@pytest.mark.parametrize("number", ["", "12345", "12a456", "X80577", "１２３４５６", "12 456", 180631])
+@pytest.mark.parametrize("number", [
+    "", "12345", "12a456", "X80577", "１２３４５６", "12 4567", 180631,
+])
 def test_an_unusable_index_number_is_refused(number):
     with pytest.raises(InputError):
         index_number_matrix(number)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from chainrule import __version__
 from chainrule.errors import ChainruleError, did_you_mean
 
 OK, FINDINGS, USAGE, REFUSED, UNDECIDED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
@@ -69,7 +70,7 @@ def _quoted(word: str) -> str:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="chainrule", message="chainrule %(version)s")
+@click.version_option(__version__, message="chainrule %(version)s")
 @click.option(_DEBUG, is_flag=True, help="Show Python's traceback of an error.")
 def cli(debug: bool) -> None:
     """Backpropagation that shows its work.

@@ -14,7 +14,7 @@ from chainrule.lang.program import Equation, Program, Tensor
 from chainrule.lang.ranges import _natural_order
 from chainrule.lang.verify import verify
 from chainrule.limits import NESTING
-from chainrule.operators.nodes import Elementwise, Input, Node, Where
+from chainrule.operators.nodes import Elementwise, Input, Node, Operand, Where
 from chainrule.operators.views import copy
 
 _LETTERS: Final = "ijklmnpqrsuvw"
@@ -76,13 +76,13 @@ def _within_branches(nodes: Sequence[Node], outputs: Mapping[str, Node]) -> set[
         return set()
     uses: dict[int, int] = {id(node): 1 for node in outputs.values()}
     for node in nodes:
-        for operand in node.operands:
-            uses[id(operand)] = uses.get(id(operand), 0) + 1
+        for used in node.operands:
+            uses[id(used)] = uses.get(id(used), 0) + 1
     depth: dict[int, int] = {}
     for node in reversed(nodes):  # users first
         here = depth.get(id(node), 0)
         if isinstance(node, Where):
-            inner: Sequence[object] = node.branches
+            inner: Sequence[Operand] = node.branches
         elif here and isinstance(node, Elementwise):
             inner = node.args
         else:

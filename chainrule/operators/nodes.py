@@ -123,7 +123,7 @@ class Test:
         self.function = function
         self.args = args
         inner = [a for a in args if isinstance(a, Test)]
-        self.depth = 1 + max((a.depth for a in inner), default=0)
+        self.depth: int = 1 + max((a.depth for a in inner), default=0)
         if self.depth > NESTING:
             raise LimitError(f"more than {NESTING} conditions inside each other")
         own = [a for a in args if isinstance(a, Node)]
@@ -236,7 +236,7 @@ Piece = tuple[Node, tuple[Integer, ...], tuple[Integer, ...], Shape]
 
 
 class Moved(Node):
-    """Cells put elsewhere, an equation a piece: a slice, a transpose, a reshape, a concatenation."""
+    """Cells put elsewhere, an equation a piece: slices, transposes, reshapes, concatenations."""
 
     __slots__ = ("pieces",)
 

@@ -130,19 +130,27 @@ def groups(old: Shape, new: Shape) -> list[tuple[list[Integer], list[Integer]]] 
     """
     found = []
     a = b = 0
+    left: int | None
+    right: int | None
     while a < len(old) or b < len(new):
-        for left, right in ((1, k) for k in range(1, len(new) - b + 1)):
-            if a < len(old) and old[a] == product(iter(new[b : b + right])):
-                break
-        else:
-            for left, right in ((k, 1) for k in range(2, len(old) - a + 1)):
-                if b < len(new) and new[b] == product(iter(old[a : a + left])):
-                    break
-            else:
-                return None
+        left, right = 1, _run(old[a : a + 1], new[b:])
+        if right is None:
+            left, right = _run(new[b : b + 1], old[a:]), 1
+        if left is None or right is None:
+            return None
         found.append((list(old[a : a + left]), list(new[b : b + right])))
         a, b = a + left, b + right
     return found
+
+
+def _run(axis: Shape, others: Shape) -> int | None:
+    """How many of the others multiply to the one axis, 0 for an axis of size 1; None if none do."""
+    if not axis:
+        return None
+    for count in range(1, len(others) + 1):
+        if product(iter(others[:count])) == axis[0]:
+            return count
+    return 0 if axis[0] == ONE else None
 
 
 def subscript(k: Any, n: Integer, axis: int) -> Integer:

@@ -226,7 +226,7 @@ class Condition:
 
     def __bool__(self) -> bool:
         raise KindError("a condition on variables is neither true nor false yet", None,
-                        "write cr.where(condition, then, otherwise), and join conditions by & and |")
+                        "write cr.where(condition, then, otherwise); join conditions by & and |")
 
 
 def variable(value: Any) -> Variable:
@@ -251,7 +251,7 @@ def operand(value: object) -> Operand:
         if not math.isfinite(value):
             raise InputError(f"{value} is no number that a formula can hold")
         return exact(Fraction(repr(float(value))))
-    if isinstance(value, Fraction) or isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Fraction) or (isinstance(value, Decimal) and value.is_finite()):
         return exact(Fraction(value))
     if isinstance(value, Condition | bool):
         raise KindError("a condition stands where a number is wanted", None,
@@ -266,10 +266,12 @@ def operand(value: object) -> Operand:
 def apply(function: str, *args: object) -> Variable:
     """A function of the table on variables and numbers, cell by cell."""
     parts = tuple([operand(a) for a in args])
-    if function == "pow" and isinstance(parts[1], Number) and (
-        abs(parts[1].value) > CONSTANT_EXPONENT
-    ):
-        raise LimitError(f"a constant power beyond {CONSTANT_EXPONENT:,}")
+    if function == "pow":
+        exponent = parts[1]
+        if isinstance(exponent, Number) and not (
+            -CONSTANT_EXPONENT <= exponent.value <= CONSTANT_EXPONENT
+        ):
+            raise LimitError(f"a constant power beyond {CONSTANT_EXPONENT:,}")
     return Variable(Elementwise(function, parts))
 
 
