@@ -318,7 +318,8 @@ def test_a_value_that_is_none_is_refused(call, given):
 
 
 @pytest.mark.parametrize("words", [
-    ["frobnicate"], ["trace"], ["trace", "--mode", "sideways", "y=x"], ["run", "-x^2"],
+    ["frobnicate"], ["trace"], ["run", ""], ["show", " # nothing"], ["show", "input x"],
+    ["trace", "--mode", "sideways", "y=x"], ["run", "-x^2"],
     ["run", "y", "=", "x"], ["trace", "y=x", "--digits", "99"], ["completion", "tcsh"],
     ["grad", "y=x", "--at", "x=1", "--hessian", "--seed", "y=1"], ["--nonsense"],
     ["trace", "y=x", "--wrt", "q", "--at", "x=1"], ["grad", "y=x", "--of", "q", "--at", "x=1"],

@@ -151,6 +151,9 @@ def source(
     given = assignments(at, "--at")
     text, name = _text(words[0])
     found = _specification(text, name)
+    if not found.program.equations:
+        raise InputError(f"there is no equation in {name if name != 'formula' else 'the formula'}",
+                         hint="an equation is y = 2*x, for instance")
     values = {**found.values, **given}
     if index_number is not None:
         from chainrule.personal import index_number_matrix  # lazily: few formulas need it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 from typing import Any
@@ -88,6 +89,18 @@ def _curves(program: Any, values: Any, name: str, start: float, stop: float,
     return {"x": points, output: heights, "derivative": slopes, "of": output}
 
 
+def _limits(heights: list[float]) -> tuple[float, float] | None:
+    """Limits that leave out a pole's last few points, where those would flatten all the rest."""
+    finite = sorted(y for y in heights if math.isfinite(y))
+    if not finite:
+        return None
+    low, high = finite[len(finite) // 50], finite[-1 - len(finite) // 50]
+    margin = 0.15 * (high - low)
+    if finite[-1] - finite[0] <= 3 * (high - low) or not margin:
+        return None
+    return low - margin, high + margin
+
+
 def _picture(figure_class: Any, curves: dict[str, Any], name: str, kind: str) -> bytes:
     """The figure's file, the same bytes for the same curves."""
     import matplotlib
@@ -100,6 +113,9 @@ def _picture(figure_class: Any, curves: dict[str, Any], name: str, kind: str) ->
         axes.plot(curves["x"], curves[of], label=of)
         axes.plot(curves["x"], curves["derivative"], linestyle="--", label=f"d{of}/d{name}")
         axes.set_xlabel(name)
+        limits = _limits([*curves[of], *curves["derivative"]])
+        if limits is not None:
+            axes.set_ylim(*limits)
         axes.legend()
         file = io.BytesIO()
         figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)

@@ -29,7 +29,7 @@ from chainrule.lang.expr import (
     rebuild,
     walk,
 )
-from chainrule.lang.integers import ONE, ZERO, Integer, Size, product, size
+from chainrule.lang.integers import ONE, ZERO, Floor, Integer, Size, product, size
 from chainrule.lang.parse import Parsed, parse
 from chainrule.lang.program import Equation, Program, Shape, Tensor
 from chainrule.lang.verify import arity_error, verify
@@ -82,6 +82,7 @@ class _Inference:
         self.inputs: list[str] = []
         self.defined_at: dict[str, int] = {}
         self.pieces: dict[str, list[Shape]] = {}
+        self.assumptions: list[tuple[Integer, Integer]] = []
         for number, equation in enumerate(parsed.equations):
             self.defined_at[equation.target] = number
         self.size_names = set(parsed.sizes)
@@ -108,6 +109,7 @@ class _Inference:
             equations=equations,
             outputs=outputs,
             updates=self.parsed.updates,
+            assumptions=tuple((self.resolve(a), self.resolve(b)) for a, b in self.assumptions),
             source=self.parsed.text,
         )
         return verify(result)
@@ -241,7 +243,7 @@ class _Inference:
                 self.agree(variable, ref, axis, scope)
 
     def from_plain(self, variable: _Variable) -> Integer | None:
-        sizes = [self.axis(ref, axis) for ref, axis in variable.plain if ref.outside is None]
+        sizes = [self.axis(r, axis) for r, axis in variable.plain if not _padded(r, axis)]
         for s in sizes:
             if not _unknown(s):
                 return s
@@ -281,7 +283,7 @@ class _Inference:
     def agree(self, variable: _Variable, ref: Ref, axis: int, scope: _Scope) -> None:
         """An index's range and the axis it subscripts plainly: equal, or bounded on purpose."""
         have, want = self.resolve(variable.size or ZERO), self.axis(ref, axis)
-        if have == want or ref.outside is not None:
+        if have == want or _padded(ref, axis):
             return
         if self.unify(want, have) or (not variable.explicit and self.unify(have, want)):
             return
@@ -291,6 +293,9 @@ class _Inference:
                 raise RangeError(
                     f"{variable.name} runs to {limit - 1}, and axis {axis} of {ref.tensor} has "
                     f"only {cells} cells", ref.span)
+            return
+        if any(isinstance(a, Floor) for s in (have, want) for a in s.atoms()):
+            self.assumptions.append((have, want))  # floors may agree for every size: see when run
             return
         others = [f"axis {k} of {r.tensor}" for r, k in variable.plain
                   if self.axis(r, k) == have]
@@ -464,6 +469,13 @@ def _unknown(s: Integer) -> bool:
         return False
     a = s.terms[0][0][0]
     return isinstance(a, Size) and a.name.startswith("?")
+
+
+def _padded(ref: Ref, axis: int) -> bool:
+    """Whether a reference may leave its tensor on this axis."""
+    if ref.outside is None:
+        return False
+    return ref.outside.pads is None or ref.outside.pads[axis] != (ZERO, ZERO)
 
 
 def _natural_order(names: list[str], declared: int) -> list[str]:

@@ -51,12 +51,12 @@ def verify(program: Program) -> Program:
         name = equation.target
         if last[name] == number and name not in pieces:
             if not equation.accumulate and equation.ranges:
-                _single(program.tensors[name], [equation])
+                _single(program, name, [equation])
             complete.add(name)
             continue
         pieces.setdefault(name, []).append(equation)
         if last[name] == number:
-            _single(program.tensors[name], pieces.pop(name))
+            _single(program, name, pieces.pop(name))
             complete.add(name)
     for name in program.outputs:
         if name not in complete:
@@ -238,8 +238,9 @@ def _inside(
                 f"{tensor.name}[… ; pad 1 with 0]")
 
 
-def _single(tensor: Tensor, equations: list[Equation]) -> None:
+def _single(program: Program, name: str, equations: list[Equation]) -> None:
     """One total `=`, disjoint `=` pieces, or `+=` alone; what depends on sizes is for the run."""
+    tensor = program.tensors[name]
     adding = {e.accumulate for e in equations}
     span = equations[-1].origin.span
     if len(adding) == 2:
@@ -252,7 +253,7 @@ def _single(tensor: Tensor, equations: list[Equation]) -> None:
             return  # a rearrangement: counted when run
         ranges = {r.name: r.size for r in only.ranges}
         for axis, s in enumerate(only.subscripts):
-            if ranges[s.plain or ""] != tensor.shape[axis]:
+            if not _same(program, ranges[s.plain or ""], tensor.shape[axis]):
                 raise ShapeError(f"{tensor.name} is not defined everywhere on axis {axis}", span)
         if len(only.ranges) > len(only.subscripts):
             raise DefinitionError(f"{tensor.name} is written more than once a cell", span,
@@ -267,3 +268,8 @@ def _single(tensor: Tensor, equations: list[Equation]) -> None:
     if whole:
         raise DefinitionError(f"{tensor.name} is defined twice", span,
                               "give the second one another name, or write += in both")
+
+
+def _same(program: Program, a: Integer | None, b: Integer) -> bool:
+    """Whether two sizes are equal, by normal form or by an assumption of the program."""
+    return a == b or (a, b) in program.assumptions or (b, a) in program.assumptions
