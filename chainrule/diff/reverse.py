@@ -79,6 +79,7 @@ def gradient(program: Program, of: str | None = None,
     'b_bar'
     """
     name = _one(program, of)
+    check_names(program, [name], wrt or ())
     if program.tensors[name].shape:
         raise DerivativeError(
             f"{name} is not a scalar, and only a scalar has a gradient", None,

@@ -28,7 +28,6 @@ from chainrule.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from chainrule.lang.expr import ArgReduce, IndexValue, Reduce, Ref, walk
 from chainrule.lang.integers import Integer, Size, known
 from chainrule.lang.program import Program, Tensor
 from chainrule.limits import TENSOR_AXES, TENSOR_BYTES
@@ -175,7 +174,7 @@ def _check_names(program: Program, values: Mapping[str, Any], symbolic: Collecti
     missing = [n for n in program.inputs if n not in values and n not in symbolic]
     inputs = set(program.inputs)
     unknown = [n for n in values if n not in inputs]
-    names: list[str] = all_sizes(program) if unknown else []
+    names: list[str] = program.size_names() if unknown else []
     for name in unknown:
         if name in names:
             continue
@@ -196,35 +195,6 @@ def _check_names(program: Program, values: Mapping[str, Any], symbolic: Collecti
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return f"{shown}, ... ({len(names)} in all)" if len(names) > _SHOWN else shown or "none"
-
-
-def all_sizes(program: Program) -> list[str]:
-    """The names of all sizes that stand anywhere in a program, each once."""
-    found = dict.fromkeys(program.size_names())
-    for equation in program.equations:
-        for r in equation.ranges:
-            _note(found, r.size)
-        for s in equation.subscripts:
-            _note(found, s)
-        for e in (equation.condition, equation.body):
-            for node in walk(e) if e is not None else ():
-                if isinstance(node, Ref):
-                    for s in node.subscripts:
-                        _note(found, s)
-                    for pair in (node.outside.pads or ()) if node.outside else ():
-                        _note(found, pair[0])
-                        _note(found, pair[1])
-                elif isinstance(node, IndexValue):
-                    _note(found, node.value)
-                elif isinstance(node, Reduce | ArgReduce):
-                    for r in node.indices:
-                        _note(found, r.size)
-    return list(found)
-
-
-def _note(found: dict[str, None], p: Integer | None) -> None:
-    if p is not None and p.terms and p.plain is None:
-        found.update(dict.fromkeys(p.sizes()))
 
 
 # --- sizes -----------------------------------------------------------------------------------

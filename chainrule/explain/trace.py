@@ -25,6 +25,8 @@ from chainrule.explain.sections import sections
 from chainrule.explain.tables import tables
 from chainrule.explain.work import Options, Reverse, Work, equals, equation_math
 from chainrule.lang.program import Program
+from chainrule.render import render
+from chainrule.render.to_html import fragment
 
 MODES = ("both", "forward", "reverse")
 GRANULARITIES = ("elementary", "layer")
@@ -45,6 +47,18 @@ class Trace:
     gradient: dict[str, CellArray]
     tangent: dict[str, dict[str, CellArray]]
     program: Program = field(repr=False)
+
+    def __str__(self) -> str:
+        return render(self.document, "terminal")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return fragment(self.document)
+
+    def _repr_latex_(self) -> str:
+        return render(self.document, "latex", fragment=True)
 
 
 def trace(

@@ -73,7 +73,7 @@ def program_text(program: Program) -> str:
         lines.append(_declaration(tensor))
         axes = (*tensor.shape, *([] if tensor.below is None else [tensor.below]))
         declared.update(dict.fromkeys(s for axis in axes for s in axis.sizes()))
-    others = [name for name in _sizes(program) if name not in declared]
+    others = [name for name in program.size_names() if name not in declared]
     if others:
         lines.insert(0, f"size {', '.join(others)}")
     lines += [printer.equation(equation) for equation in program.equations]
@@ -91,27 +91,6 @@ def _declaration(tensor: Tensor) -> str:
     if tensor.shape:
         text += f"[{', '.join(map(str, tensor.shape))}]"
     return text if tensor.below is None else f"{text} < {tensor.below}"
-
-
-def _sizes(program: Program) -> list[str]:
-    """The names of all sizes: of shapes, ranges, subscripts and values."""
-    found = dict.fromkeys(program.size_names())
-    polynomials: list[Integer] = []
-    for equation in program.equations:
-        polynomials += equation.subscripts
-        polynomials += [r.size for r in equation.ranges if r.size is not None]
-        for part in (equation.body, equation.condition):
-            for node in walk(part) if part is not None else ():
-                if isinstance(node, Ref):
-                    polynomials += node.subscripts
-                    if node.outside is not None:
-                        polynomials += [p for pair in node.outside.pads or () for p in pair]
-                elif isinstance(node, IndexValue):
-                    polynomials.append(node.value)
-                elif isinstance(node, Reduce | ArgReduce):
-                    polynomials += [r.size for r in node.indices if r.size is not None]
-    found.update(dict.fromkeys(name for p in polynomials for name in p.sizes()))
-    return list(found)
 
 
 def number_text(value: int | Fraction | float) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chainrule.errors import Span
-from chainrule.lang.expr import Expr, Range, Ref
+from chainrule.lang.expr import ArgReduce, Expr, IndexValue, Range, Reduce, Ref, walk
 from chainrule.lang.integers import Integer
 from chainrule.lang.printing import program_text
 
@@ -107,11 +107,26 @@ class Program:
         return self.tensors[name]
 
     def size_names(self) -> list[str]:
-        """The names of the sizes that are not numbers, in the order of the inputs' axes."""
+        """The names of all sizes: of shapes first, then of ranges, subscripts and values."""
         found: dict[str, None] = {}
         for tensor in self.tensors.values():
-            for axis in tensor.shape:
+            for axis in (*tensor.shape, *filter(None, [tensor.below])):
                 found.update(dict.fromkeys(axis.sizes()))
+        for equation in self.equations:
+            polynomials = [*equation.subscripts, *_known_sizes(equation.ranges)]
+            for part in (equation.condition, equation.body):
+                for node in walk(part) if part is not None else ():
+                    if isinstance(node, Ref):
+                        polynomials += node.subscripts
+                        pads = node.outside.pads if node.outside is not None else None
+                        polynomials += [p for pair in pads or () for p in pair]
+                    elif isinstance(node, IndexValue):
+                        polynomials.append(node.value)
+                    elif isinstance(node, Reduce | ArgReduce):
+                        polynomials += _known_sizes(node.indices)
+            for p in polynomials:
+                if p.plain is None:
+                    found.update(dict.fromkeys(p.sizes()))
         return list(found)
 
     def definitions(self) -> dict[str, list[Equation]]:
@@ -124,6 +139,10 @@ class Program:
     def with_outputs(self, outputs: Iterable[str]) -> Program:
         """The same program with other outputs."""
         return replace(self, outputs=tuple(outputs))
+
+
+def _known_sizes(ranges: tuple[Range, ...]) -> list[Integer]:
+    return [r.size for r in ranges if r.size is not None]
 
 
 def fresh(base: str, taken: Mapping[str, object] | set[str]) -> str:

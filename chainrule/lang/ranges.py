@@ -105,7 +105,7 @@ class _Inference:
         outputs = self.outputs(equations)
         result = Program(
             tensors=self.tensors,
-            inputs=tuple(_natural_order(self.inputs, len(self.parsed.declared))),
+            inputs=tuple(natural_order(self.inputs, len(self.parsed.declared))),
             equations=equations,
             outputs=outputs,
             updates=self.parsed.updates,
@@ -478,10 +478,10 @@ def _padded(ref: Ref, axis: int) -> bool:
     return ref.outside.pads is None or ref.outside.pads[axis] != (ZERO, ZERO)
 
 
-def _natural_order(names: list[str], declared: int) -> list[str]:
+def natural_order(names: list[str], declared: int) -> list[str]:
     """Undeclared inputs in the order met, but x1 before x2 where a family is numbered.
 
-    >>> _natural_order(["x2", "b", "x1"], 0)
+    >>> natural_order(["x2", "b", "x1"], 0)
     ['x1', 'b', 'x2']
     """
     kept, met = names[:declared], names[declared:]

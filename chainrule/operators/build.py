@@ -11,7 +11,7 @@ from typing import Final
 
 from chainrule.errors import DefinitionError
 from chainrule.lang.program import Equation, Program, Tensor
-from chainrule.lang.ranges import _natural_order
+from chainrule.lang.ranges import natural_order
 from chainrule.lang.verify import verify
 from chainrule.limits import NESTING
 from chainrule.operators.nodes import Elementwise, Input, Node, Operand, Where
@@ -46,7 +46,7 @@ def program_of(outputs: Mapping[str, Node]) -> Program:
         if names[id(node)] != name:  # an input, or a node that is two outputs
             tensors[name] = Tensor(name, node.shape)
             equations += copy(node).equations(name, names, letters)
-    order = tuple(_natural_order(list(inputs), 0))  # x1 before x2, as in text
+    order = tuple(natural_order(list(inputs), 0))  # x1 before x2, as in text
     return verify(Program(tensors, order, tuple(equations), tuple(outputs)))
 
 
