@@ -360,7 +360,8 @@ def test_a_number_is_not_a_condition(name):
     args = tuple(Ref(f"x{k}") for k in range(entry.arity))
     tensors = {f"x{k}": Tensor(f"x{k}", role="data") for k in range(entry.arity)}
     body = Select(Apply(name, args), ONE, ZERO)
-    p = Program(tensors | {"y": Tensor("y")}, tuple(tensors), (Equation("y", (), (), body),), ("y",))
+    equations = (Equation("y", (), (), body),)
+    p = Program(tensors | {"y": Tensor("y")}, tuple(tensors), equations, ("y",))
     with pytest.raises(KindError):
         verify(p)
 

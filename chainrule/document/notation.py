@@ -95,10 +95,10 @@ def rounded(value: Any, digits: int) -> str:
     ('0.3333', '1.0000e-07', '-0.1535')
     """
     if not isinstance(value, Rational | int):
-        number = float(value)
-        if number != number or number in (float("inf"), float("-inf")):
-            return str(number)
-        value = number if isinstance(value, float) else Rational(_digits_of(value))
+        said = str(value).lstrip("+")  # a number of high precision may be beyond any float
+        if said in ("inf", "-inf", "nan"):
+            return said
+        value = value if isinstance(value, float) else Rational(said)
     value = Rational(value)
     if value != 0 and not Rational(1, 2 * 10**digits) <= abs(value) < 10**12:
         return _scientific(value, digits)
@@ -106,11 +106,6 @@ def rounded(value: Any, digits: int) -> str:
     sign = "-" if scaled < 0 else ""
     whole, part = divmod(abs(scaled), 10**digits)
     return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"
-
-
-def _digits_of(value: Any) -> str:
-    """A high-precision number's own decimal digits."""
-    return str(value)
 
 
 def _scientific(value: Rational, digits: int) -> str:

@@ -9,6 +9,8 @@ conditions are booleans and nothing else is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
+from math import prod
 
 from chainrule.errors import (
     ChainruleError,
@@ -32,11 +34,12 @@ from chainrule.lang.expr import (
     Select,
 )
 from chainrule.lang.functions import FUNCTIONS
-from chainrule.lang.integers import Integer
+from chainrule.lang.integers import Index, Integer
 from chainrule.lang.program import Equation, Program, Tensor
 from chainrule.limits import EQUATIONS_DERIVED, TENSOR_AXES
 
 Ranges = Mapping[str, Integer]
+_COUNTED = 10_000  # cells of pieces that are counted before anything is run
 
 
 def verify(program: Program) -> Program:
@@ -231,8 +234,9 @@ def _inside(
     most = tensor.shape[axis] - 1 if after is None else tensor.shape[axis] - 1 + after
     for end, fine in ((ends[0], at_most(least, ends[0])), (ends[1], at_most(ends[1], most))):
         if fine is False and all(at_most(r, Integer(())) is not True for r in ranges.values()):
+            reaches = "is" if s.constant is not None else f"reaches {end}"
             raise RangeError(
-                f"{s} reaches {end} on axis {axis} of {tensor.name}, which has "
+                f"{s} {reaches} {'outside' if s.constant is not None else 'on'} axis {axis} of {tensor.name}, which has "
                 f"{tensor.shape[axis]} cells (0 to {tensor.shape[axis] - 1})", span,
                 "bound the index (`with i < N - 1`), or say what is there: "
                 f"{tensor.name}[… ; pad 1 with 0]")
@@ -262,12 +266,40 @@ def _single(program: Program, name: str, equations: list[Equation]) -> None:
     if any(not e.subscripts for e in equations):
         raise DefinitionError(f"{tensor.name} is defined twice", span,
                               "give the second one another name")
+    _covered(tensor, equations)
     whole = [e for e in equations if e.plain and e.condition is None and all(
         next(r.size for r in e.ranges if r.name == s.plain) == tensor.shape[k]
         for k, s in enumerate(e.subscripts))]
     if whole:
         raise DefinitionError(f"{tensor.name} is defined twice", span,
                               "give the second one another name, or write += in both")
+
+
+def _covered(tensor: Tensor, equations: list[Equation]) -> None:
+    """Whether pieces of known size hit each cell once; larger or unknown ones are counted when run."""
+    shape = [s.constant for s in tensor.shape]
+    counts = [[r.size.constant if r.size is not None else None for r in e.ranges]
+              for e in equations]
+    simple = all(e.condition is None and all(isinstance(a, Index) for s in e.subscripts
+                                             for a in s.atoms()) for e in equations)
+    unknown = None in shape or any(None in c for c in counts)
+    if unknown or not simple or sum(prod(n or 0 for n in c) for c in counts) > _COUNTED:
+        return
+    written: set[tuple[int, ...]] = set()
+    for e, count in zip(equations, counts, strict=True):
+        names = [r.name for r in e.ranges]
+        for values in product(*(range(n or 0) for n in count)):
+            at = dict(zip(names, values, strict=True))
+            place = tuple(s.evaluate(lambda a, at=at: at[a.name]) for s in e.subscripts)
+            if place in written:
+                raise DefinitionError(f"{tensor.name}{list(place)} is written twice",
+                                      e.origin.span, "pieces must not overlap; use += to add")
+            written.add(place)
+    if len(written) < prod(n or 0 for n in shape):
+        missing = next(p for p in product(*(range(n or 0) for n in shape)) if p not in written)
+        raise DefinitionError(f"{tensor.name}{list(missing)} is never written",
+                              equations[-1].origin.span,
+                              f"the pieces must cover all {prod(n or 0 for n in shape)} cells")
 
 
 def _same(program: Program, a: Integer | None, b: Integer) -> bool:
