@@ -32,9 +32,10 @@ from chainrule.lang.expr import (
     Reduce,
     Ref,
     Select,
+    move,
 )
 from chainrule.lang.functions import FUNCTIONS
-from chainrule.lang.integers import Index, Integer
+from chainrule.lang.integers import Index, Integer, constant
 from chainrule.lang.program import Equation, Program, Tensor
 from chainrule.limits import EQUATIONS_DERIVED, TENSOR_AXES
 
@@ -234,10 +235,11 @@ def _inside(
     most = tensor.shape[axis] - 1 if after is None else tensor.shape[axis] - 1 + after
     for end, fine in ((ends[0], at_most(least, ends[0])), (ends[1], at_most(ends[1], most))):
         if fine is False and all(at_most(r, Integer(())) is not True for r in ranges.values()):
-            reaches = "is" if s.constant is not None else f"reaches {end}"
+            what = f"{s} is outside" if s.constant is not None else f"{s} reaches {end} on"
+            cells = tensor.shape[axis]
             raise RangeError(
-                f"{s} {reaches} {'outside' if s.constant is not None else 'on'} axis {axis} of {tensor.name}, which has "
-                f"{tensor.shape[axis]} cells (0 to {tensor.shape[axis] - 1})", span,
+                f"{what} axis {axis} of {tensor.name}, which has {cells} cells (0 to {cells - 1})",
+                span,
                 "bound the index (`with i < N - 1`), or say what is there: "
                 f"{tensor.name}[… ; pad 1 with 0]")
 
@@ -276,7 +278,7 @@ def _single(program: Program, name: str, equations: list[Equation]) -> None:
 
 
 def _covered(tensor: Tensor, equations: list[Equation]) -> None:
-    """Whether pieces of known size hit each cell once; larger or unknown ones are counted when run."""
+    """Refuse small pieces that do not hit each cell once; others are counted when run."""
     shape = [s.constant for s in tensor.shape]
     counts = [[r.size.constant if r.size is not None else None for r in e.ranges]
               for e in equations]
@@ -289,8 +291,9 @@ def _covered(tensor: Tensor, equations: list[Equation]) -> None:
     for e, count in zip(equations, counts, strict=True):
         names = [r.name for r in e.ranges]
         for values in product(*(range(n or 0) for n in count)):
-            at = dict(zip(names, values, strict=True))
-            place = tuple(s.evaluate(lambda a, at=at: at[a.name]) for s in e.subscripts)
+            at = {n: constant(v) for n, v in zip(names, values, strict=True)}
+            moved = (move(s, at) for s in e.subscripts)
+            place = tuple(s.constant or 0 for s in moved)
             if place in written:
                 raise DefinitionError(f"{tensor.name}{list(place)} is written twice",
                                       e.origin.span, "pieces must not overlap; use += to add")
