@@ -135,6 +135,8 @@ class _Reverse:
         check_names(program, self.of, self.wrt)
         self.program = split(program)
         self.tensors = dict(self.program.tensors)
+        self.defined_with = {e.target: e.subscripts for e in self.program.equations
+                             if e.target in self.of}
         self.active = active(self.program, self.of, self.wrt)
         self.unit = unit
         self.names: dict[str, str] = {}  # adjoints met so far
@@ -222,13 +224,16 @@ class _Reverse:
         self.add(name, here, loops, body, None, False, Origin("seed", name))
 
     def loops(self, name: str) -> tuple[Range, ...]:
-        """An index of its own for each axis of a tensor."""
+        """An index for each axis of a tensor: those it was defined with, where they are plain."""
+        shape = self.tensors[name].shape
         taken = {r.name for r in self.front}
+        letters = [s.plain or "" for s in self.defined_with.get(name, ())]
+        if len(letters) != len(shape) or "" in letters or len(set(letters)) != len(letters):
+            letters = list("ijklmnpqrstuvwxy"[: len(shape)])
         loops = []
-        for axis in self.tensors[name].shape:
-            letter = fresh("i", taken)
-            taken.add(letter)
-            loops.append(Range(letter, axis))
+        for letter, axis in zip(letters, shape, strict=True):
+            loops.append(Range(fresh(letter, taken), axis))
+            taken.add(loops[-1].name)
         return tuple(loops)
 
     def add(self, of: str, subscripts: tuple[Integer, ...], loops: tuple[Range, ...], body: Expr,
