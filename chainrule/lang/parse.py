@@ -6,6 +6,7 @@
     f(x) = x*sigmoid(b*x)         a function, written out where it is called
     z[n,u] = sum(v) W[u,v]*x[n,v] + b[u]
     g[y[n]] += w[n] with n < N    adds up over the indices that stand only on the right
+    zeros g[K]                    the shape that a tensor added to starts with, where it is larger
     output z
     update w = w_new
 
@@ -42,7 +43,7 @@ from chainrule.limits import TENSOR_AXES
 
 _ROLES: Final = {
     "input": "data", "parameter": "parameter", "param": "parameter", "constant": "constant",
-    "const": "constant", "label": "data", "integer": "data",
+    "const": "constant", "label": "data", "integer": "data", "zeros": "computed",
 }  # fmt: skip
 _KEYWORDS: Final = frozenset({*_ROLES, "size", "output", "update"})
 _DECLARATION: Final = re.compile(

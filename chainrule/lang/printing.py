@@ -76,11 +76,22 @@ def program_text(program: Program) -> str:
     others = [name for name in program.size_names() if name not in declared]
     if others:
         lines.insert(0, f"size {', '.join(others)}")
-    lines += [printer.equation(equation) for equation in program.equations]
+    untold = {e.target for e in program.equations if e.accumulate and not _tells_shape(e)}
+    for equation in program.equations:
+        if equation.target in untold:
+            untold.remove(equation.target)
+            shape = ", ".join(map(str, shapes[equation.target]))
+            lines.append(f"zeros {equation.target}[{shape}]")
+        lines.append(printer.equation(equation))
     if program.outputs:
         lines.append(f"output {', '.join(program.outputs)}")
     lines += [f"update {old} = {new}" for old, new in program.updates]
     return "\n".join(lines)
+
+
+def _tells_shape(equation: Equation) -> bool:
+    """Whether the shape of what is added to can be read off the equation: each axis is a range."""
+    return equation.plain and not equation.dropping
 
 
 def _declaration(tensor: Tensor) -> str:

@@ -86,11 +86,16 @@ class _Inference:
         for number, equation in enumerate(parsed.equations):
             self.defined_at[equation.target] = number
         self.size_names = set(parsed.sizes)
+        self.zeros: dict[str, Tensor] = {}
         for tensor in parsed.declared:
-            if tensor.name in self.tensors:
-                raise DefinitionError(f"{tensor.name} is declared twice", tensor.span)
-            self.tensors[tensor.name] = tensor
-            self.inputs.append(tensor.name)
+            if tensor.role == "computed":  # zeros, to be added to
+                self.zeros[tensor.name] = tensor
+                if tensor.name not in self.defined_at:
+                    raise DefinitionError(f"nothing is added to {tensor.name}", tensor.span,
+                                          "`zeros` gives the shape of a tensor that += adds to")
+            else:
+                self.tensors[tensor.name] = tensor
+                self.inputs.append(tensor.name)
             for axis in tensor.shape:
                 self.size_names.update(axis.sizes())
 
@@ -105,7 +110,8 @@ class _Inference:
         outputs = self.outputs(equations)
         result = Program(
             tensors=self.tensors,
-            inputs=tuple(natural_order(self.inputs, len(self.parsed.declared))),
+            inputs=tuple(natural_order(
+                self.inputs, len(self.parsed.declared) - len(self.zeros))),
             equations=equations,
             outputs=outputs,
             updates=self.parsed.updates,
@@ -329,6 +335,15 @@ class _Inference:
     # targets
 
     def target_shape(self, equation: Equation, env: dict[str, _Variable]) -> Shape:
+        zeros = self.zeros.get(equation.target)
+        if zeros is not None:
+            if not equation.accumulate:
+                raise DefinitionError(f"{zeros.name} starts from zeros, and = would replace them",
+                                      equation.origin.span, "write +=, or drop the `zeros` line")
+            if len(zeros.shape) != len(equation.subscripts):
+                raise arity_error(zeros, Ref(zeros.name, equation.subscripts,
+                                             span=equation.origin.span))
+            return zeros.shape
         if not equation.subscripts:
             return ()
         ranges = {n: v.size for n, v in env.items() if v.size is not None}
