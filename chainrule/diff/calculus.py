@@ -16,7 +16,6 @@ from chainrule.lang.expr import (
     Expr,
     IndexValue,
     Number,
-    Reduce,
     Ref,
     Select,
     add,
@@ -24,8 +23,8 @@ from chainrule.lang.expr import (
     div,
     mul,
     neg,
+    reduces,
     select,
-    walk,
 )
 from chainrule.lang.functions import FUNCTIONS
 
@@ -35,16 +34,18 @@ def terms(e: Expr) -> list[tuple[Expr, Expr]]:
 
     `sum(v) W[u,v]*x[v] + b[u]` is two terms, and `-sum(i) t[i]*ln(y[i])` one with coefficient -1.
 
-    >>> from chainrule.lang.expr import Range
+    >>> from chainrule.lang.expr import Range, Reduce
     >>> total = Reduce("sum", (Range("i"),), None, Ref("x"))
     >>> [coefficient for coefficient, _ in terms(-total + Ref("b"))]
     [Number(value=-1), Number(value=1)]
     """
+    if not reduces(e):
+        return [(ONE, e)]
     found: list[tuple[Expr, Expr]] = []
     stack: list[tuple[Expr, Expr]] = [(ONE, e)]
     while stack:
         coefficient, node = stack.pop()
-        if type(node) is Apply and any(isinstance(n, Reduce) for n in walk(node)):
+        if type(node) is Apply and reduces(node):
             name, args = node.function, node.args
             if name in ("add", "sub"):
                 sign = coefficient if name == "add" else neg(coefficient)

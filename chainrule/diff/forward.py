@@ -19,6 +19,7 @@ from chainrule.diff.calculus import tangent, terms
 from chainrule.diff.reverse import Derivative, gradient, real_inputs, real_outputs
 from chainrule.diff.split import split
 from chainrule.diff.winners import at_winner
+from chainrule.lang.collector import uncollected
 from chainrule.lang.expr import ZERO, Expr, Range, Reduce, Ref, add, mul
 from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Origin, Program, Tensor, fresh
@@ -37,6 +38,11 @@ def jvp(program: Program, of: Sequence[str] | None = None,
     >>> d.seeds, d.names
     ({'b': 'b_dot'}, {'y': 'y_dot'})
     """
+    with uncollected():
+        return _jvp(program, of, wrt)
+
+
+def _jvp(program: Program, of: Sequence[str] | None, wrt: Sequence[str] | None) -> Derivative:
     outputs = real_outputs(program) if of is None else list(of)
     inputs = list(real_inputs(program) if wrt is None else wrt)
     check_names(program, outputs, inputs)

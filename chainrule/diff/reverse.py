@@ -23,6 +23,7 @@ from chainrule.diff.calculus import adjoints, support, terms
 from chainrule.diff.split import split
 from chainrule.diff.winners import at_winner
 from chainrule.errors import DerivativeError
+from chainrule.lang.collector import uncollected
 from chainrule.lang.expr import (
     ONE,
     ZERO,
@@ -154,6 +155,10 @@ class _Reverse:
                 self.front += (Range(name, axis),)
 
     def run(self) -> Derivative:
+        with uncollected():
+            return self.walked()
+
+    def walked(self) -> Derivative:
         if set(self.of) & set(self.wrt):
             self.active |= set(self.of) & set(self.wrt)
         for name in self.of:
@@ -300,7 +305,8 @@ def alone(equation: Equation) -> Equation:
     summed = tuple(r for r in equation.ranges if r.name not in names)
     if not summed:
         if equation.condition is None:
-            return replace(equation, accumulate=False)
+            return Equation(equation.target, equation.subscripts, equation.ranges, equation.body,
+                            origin=equation.origin)
         body = select(equation.condition, equation.body, ZERO)
         return replace(equation, accumulate=False, condition=None, body=body)
     total = Reduce("sum", summed, equation.condition, equation.body)

@@ -24,6 +24,7 @@ from chainrule.lang.expr import (
     children,
     free_indices,
     rebuild,
+    reduces,
     select,
     transform,
 )
@@ -45,7 +46,7 @@ def split(program: Program) -> Program:
 
 def _nested(body: Expr) -> bool:
     """Whether a reduction stands anywhere but as a term of the body."""
-    if type(body) is Ref:
+    if not reduces(body):
         return False
     stack = [t.body if isinstance(t, Reduce) else t for _, t in terms(body)]
     while stack:

@@ -309,6 +309,20 @@ def children(e: Expr) -> tuple[Expr, ...]:
     return ()
 
 
+def reduces(e: Expr) -> bool:
+    """Whether a reduction stands anywhere in an expression; quick, since most have none."""
+    stack = [e]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Apply):
+            stack.extend(node.args)
+        elif isinstance(node, Reduce | ArgReduce):
+            return True
+        elif isinstance(node, Select):
+            stack += (node.condition, node.then, node.otherwise)
+    return False
+
+
 def walk(e: Expr) -> Iterator[Expr]:
     """The expression and all its parts, itself first, left to right; gathers included."""
     stack = [e]

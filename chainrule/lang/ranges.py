@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from chainrule.errors import DefinitionError, KindError, RangeError, ShapeError, did_you_mean
 from chainrule.lang.bounds import extent, larger, solve_range
+from chainrule.lang.collector import uncollected
 from chainrule.lang.expr import (
     ArgReduce,
     Expr,
@@ -45,7 +46,8 @@ def program(text: str, name: str = "formula") -> Program:
     >>> [str(axis) for axis in p.tensors["z"].shape]
     ['N', 'U']
     """
-    return infer(parse(text, name))
+    with uncollected():
+        return infer(parse(text, name))
 
 
 @dataclass(slots=True)
