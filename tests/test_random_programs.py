@@ -50,7 +50,8 @@ def text_of(d: Draws, n: int, m: int) -> str:
         v, w = d.one(list(vectors)), d.one(list(matrices))
         size, (rows, columns) = vectors[v], matrices[w]
         kind = d.one(["map", "weighted", "neighbours", "padded", "pool", "softmax", "spread",
-                      "gather", "cumulative", "upsample", "pieces", "scatter", "outer", "guarded"])
+                      "gather", "cumulative", "upsample", "pieces", "scatter", "outer", "guarded",
+                      "head", "stride", "fold", "banded", "between", "nested", "stopped"])
         vectors[t] = size
         if kind == "weighted":
             lines.append(f"{t}[i] = sum(j) {w}[i,j]*{d.unary(w + '[i,j]')}")
@@ -91,6 +92,26 @@ def text_of(d: Draws, n: int, m: int) -> str:
         elif kind == "guarded":
             lines.append(f"{t}[i] = {v}[i+1] if i < {size - 1} and {v}[i] > 0 else {v}[i]*2 "
                          f"with i < {size}")
+        elif kind == "head" and size > 1:  # what is read in part
+            lines.append(f"{t}[i] = {d.unary(v + '[i]')} with i < {size - 1}")
+            vectors[t] = size - 1
+        elif kind == "stride":  # a dilated window with a stride, padded unevenly
+            lines.append(f"{t}[i] = sum(a<3) {v}[2*i + 2*a - 1; pad 1:4 with 0.5]*(a + 1)")
+            vectors[t] = (size - 1 + 4 - 4 + 1) // 2 + 1
+        elif kind == "fold":  # a flattened matrix
+            lines.append(f"{t}[{columns}*i + j] = {w}[i,j]*(i - j)")
+            vectors[t] = rows * columns
+        elif kind == "banded":  # a sum whose terms depend on both indices, some left out
+            lines.append(f"{t}[i] = sum(j, j != i) {v}[j]*{v}[i]*(1 if j < i else -2) "
+                         f"with i < {size}")
+        elif kind == "between":  # a maximum inside a sum of two terms
+            lines.append(f"{t}[i] = 2*(max(j) {w}[i,j]^2) - sum(j) {d.unary(w + '[i,j]')}")
+            vectors[t] = rows
+        elif kind == "nested":  # sums inside functions inside sums
+            lines.append(f"{t}[i] = sum(j) {w}[i,j]*tanh(sum(k) {w}[k,j]*{w}[i,j])")
+            vectors[t] = rows
+        elif kind == "stopped":  # a copy, and a row that is repeated
+            lines.append(f"{t}[i] = {v}[i]*stop_gradient(1) + {v}[{size - 1} - i] with i < {size}")
         else:
             lines.append(f"{t}[i] = {d.unary(v + '[i]')} + s")
     v, w = list(vectors)[-1], list(matrices)[-1]

@@ -291,15 +291,21 @@ class _Reverse:
         """The contributions in order; one that stands alone is a plain equation."""
         for equation in self.order:
             if len(self.contributions[equation.target]) == 1:
-                yield alone(equation)
+                yield alone(equation, self.tensors[equation.target])
             else:
                 yield equation
 
 
-def alone(equation: Equation) -> Equation:
-    """A single contribution as `=`: what its loop adds up becomes a sum on the right."""
+def alone(equation: Equation, target: Tensor) -> Equation:
+    """A single contribution as `=`: what its loop adds up becomes a sum on the right.
+
+    One that leaves cells out (only a part of the tensor was read) stays a `+=`, which starts from
+    zero.
+    """
     names = [s.plain for s in equation.subscripts]
     if equation.dropping or None in names or len(set(names)) != len(names):
+        return equation
+    if names and [r.size for n in names for r in equation.ranges if r.name == n] != [*target.shape]:
         return equation
     kept = tuple(r for r in equation.ranges if r.name in names)
     summed = tuple(r for r in equation.ranges if r.name not in names)

@@ -212,6 +212,9 @@ class _Reader:
             if g.kinds[g.at] != ",":
                 return
             g.at += 1
+            if g.texts[g.at] in _ROLES and g.kinds[g.at + 1] == "name":
+                word = g.texts[g.at]  # `input x[N], parameter W[K, N]`
+                g.at += 1
 
     def _new_name(self, g: Grammar, word: str) -> str:
         start = g.at

@@ -17,6 +17,7 @@ from chainrule.errors import DefinitionError, KindError, RangeError, ShapeError,
 from chainrule.lang.bounds import extent, larger, solve_range
 from chainrule.lang.collector import uncollected
 from chainrule.lang.expr import (
+    Apply,
     ArgReduce,
     Expr,
     IndexValue,
@@ -30,6 +31,7 @@ from chainrule.lang.expr import (
     rebuild,
     walk,
 )
+from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.integers import ONE, ZERO, Floor, Integer, Size, product, size
 from chainrule.lang.parse import Parsed, parse
 from chainrule.lang.program import Equation, Program, Shape, Tensor
@@ -66,6 +68,7 @@ class _Scope:
 
     variables: list[_Variable] = field(default_factory=list)
     compound: list[tuple[Ref, int, dict[str, _Variable]]] = field(default_factory=list)
+    compared: list[tuple[_Variable, _Variable]] = field(default_factory=list)
 
 
 def infer(parsed: Parsed) -> Program:
@@ -167,6 +170,10 @@ class _Inference:
                 env = dict(env)
                 for r in e.indices:
                     env[r.name] = self.variable(scope, r)
+            elif isinstance(e, Apply) and len(e.args) == 2:
+                pair = [env.get(a.value.plain or "") for a in e.args if isinstance(a, IndexValue)]
+                if FUNCTIONS[e.function].boolean and len(pair) == 2 and pair[0] and pair[1]:
+                    scope.compared.append((pair[0], pair[1]))
             for part in children(e):
                 self.collect(part, scope, env, number)
 
@@ -235,7 +242,8 @@ class _Inference:
         while waiting:
             rest = []
             for variable in waiting:
-                variable.size = self.from_plain(variable) or self.from_compound(variable, scope)
+                variable.size = (self.from_plain(variable) or self.from_compound(variable, scope)
+                                 or self.from_comparison(variable, scope))
                 if variable.size is None:
                     rest.append(variable)
             if len(rest) == len(waiting):
@@ -278,6 +286,21 @@ class _Inference:
             if ref.outside is not None and ref.outside.pads is not None:
                 before, after = ref.outside.pads[axis]
                 return self.axis(ref, axis) + after
+        return None
+
+    def from_comparison(self, variable: _Variable, scope: _Scope) -> Integer | None:
+        """An index that subscripts nothing runs as far as the one that it is compared with.
+
+        So `s[i] = sum(j, j <= i) x[j]` has as many cells as x.
+        """
+        name = variable.name
+        if variable.plain or any(env.get(name) is variable and name in ref.subscripts[axis].indices()
+                                 for ref, axis, env in scope.compound):
+            return None
+        for a, b in scope.compared:
+            other = b if a is variable else a if b is variable else None
+            if other is not None and other.size is not None:
+                return other.size
         return None
 
     def nonempty(self, found: Integer, variable: _Variable, ref: Ref, axis: int) -> None:
