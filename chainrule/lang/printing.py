@@ -76,7 +76,8 @@ def program_text(program: Program) -> str:
     others = [name for name in program.size_names() if name not in declared]
     if others:
         lines.insert(0, f"size {', '.join(others)}")
-    untold = {e.target for e in program.equations if e.accumulate and not _tells_shape(e)}
+    untold = {e.target for e in program.equations
+              if e.accumulate and not _tells_shape(e, shapes[e.target])}
     for equation in program.equations:
         if equation.target in untold:
             untold.remove(equation.target)
@@ -89,9 +90,11 @@ def program_text(program: Program) -> str:
     return "\n".join(lines)
 
 
-def _tells_shape(equation: Equation) -> bool:
+def _tells_shape(equation: Equation, shape: tuple[Integer, ...]) -> bool:
     """Whether the shape of what is added to can be read off the equation: each axis is a range."""
-    return equation.plain and not equation.dropping
+    sizes = {r.name: r.size for r in equation.ranges}
+    return (equation.plain and not equation.dropping
+            and [sizes[s.plain or ""] for s in equation.subscripts] == [*shape])
 
 
 def _declaration(tensor: Tensor) -> str:

@@ -294,8 +294,10 @@ class _Inference:
         So `s[i] = sum(j, j <= i) x[j]` has as many cells as x.
         """
         name = variable.name
-        if variable.plain or any(env.get(name) is variable and name in ref.subscripts[axis].indices()
-                                 for ref, axis, env in scope.compound):
+        if variable.plain or any(
+            env.get(name) is variable and name in ref.subscripts[axis].indices()
+            for ref, axis, env in scope.compound
+        ):
             return None
         for a, b in scope.compared:
             other = b if a is variable else a if b is variable else None
