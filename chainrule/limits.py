@@ -12,4 +12,7 @@ EQUATIONS_DERIVED: Final = 1_000_000  # equations of a program that chainrule de
 TENSOR_BYTES: Final = 4 * 2**30  # one tensor, checked before it is allocated
 TENSOR_AXES: Final = 16  # axes of one tensor, indices of one loop
 WORKED_CELLS: Final = 1_000_000  # cells times terms that the cell-by-cell evaluator will visit
+LOOP_BYTES: Final = 2**29  # what one loop of the NumPy reference may hold at a time
+TRACED_EQUATIONS: Final = 1_000  # equations of a program that is worked by hand
+TRACED_CELLS: Final = 20_000  # cells times terms of a program that is worked by hand
 PROGRAM_CHARACTERS: Final = 16_000_000  # a program's text as a whole

@@ -24,7 +24,9 @@ from chainrule.limits import FORMULA_CHARACTERS, TENSOR_AXES
 
 VALUE_CHARACTERS: Final = 1_000_000
 _DIGITS: Final = 40
+_BEYOND: Final = 2**1024 - 2**970  # from here on a number rounds to no finite float
 _LITERAL: Final = re.compile(r"([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
+_OTHER_BASE: Final = re.compile(r"[+-]?0(?:[xX][0-9a-fA-F]{1,16}|[oO][0-7]{1,16}|[bB][01]{1,64})")
 _NAME: Final = re.compile(r"\s*([^\W\d]\w*)\s*=(?!=)")
 _NEXT: Final = re.compile(r"[\s,;]+(?=[^\W\d]\w*\s*=(?!=))|[\s,;]+$")
 
@@ -40,6 +42,9 @@ def number(text: str, span: Span | None = None) -> Fraction:
     """
     plain = _LITERAL.fullmatch(text.strip())
     if plain is None:
+        if other := _OTHER_BASE.fullmatch(text.strip()):
+            raise InputError(f"{other[0]} is not decimal", Span(text, 0, len(text), "formula"),
+                             f"write {int(other[0], 0)}: numbers are decimal")
         return _evaluated(text)
     exact = literal(plain[2], span or Span(text, 0, len(text), "formula")).value
     return -Fraction(exact) if plain[1] == "-" else Fraction(exact)
@@ -134,10 +139,11 @@ class _List:
         return done
 
 
-def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
+def assignments(words: Sequence[str], option: str, floats: bool = False) -> dict[str, Any]:
     """The values that words such as `x1=2`, or `x1=2, x2=[1, 2]`, give to names.
 
-    Raises `InputError` for a word of another form or a name given twice.
+    Raises `InputError` for a word of another form or a name given twice; with `floats`, also for
+    a number beyond the range of floats.
 
     >>> assignments(["x1=2, x2=-1/2"], "--at")
     {'x1': Fraction(2, 1), 'x2': Fraction(-1, 2)}
@@ -153,11 +159,23 @@ def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
             if name in found:
                 raise InputError(f"{option} gives {name} twice")
             try:
-                found[name] = value(piece[match.end() :].strip())
+                text = piece[match.end() :].strip()
+                found[name] = value(text)
+                if floats and not _fits(found[name]):
+                    raise InputError("a value is too large for a float",
+                                     Span(text, 0, len(text), "formula"),
+                                     "the largest is about 1.8e308; a trace works exactly")
             except ChainruleError as error:
                 error.message = f"{option} {name}: {error.message}"
                 raise
     return found
+
+
+def _fits(given: Any) -> bool:
+    """Whether a number, or each one in nested lists, is within the range of floats."""
+    if isinstance(given, list):
+        return all(map(_fits, given))
+    return bool(abs(given) < _BEYOND)
 
 
 def _pieces(word: str) -> list[str]:

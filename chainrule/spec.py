@@ -33,7 +33,15 @@ from fractions import Fraction
 from os import PathLike
 from typing import Any, Final
 
-from chainrule.errors import ChainruleError, InputError, KindError, LimitError, Span, did_you_mean
+from chainrule.errors import (
+    ChainruleError,
+    InputError,
+    KindError,
+    LimitError,
+    Span,
+    UnknownNameError,
+    did_you_mean,
+)
 from chainrule.lang.program import Program
 from chainrule.lang.ranges import program
 from chainrule.limits import LITERAL_DIGITS, TENSOR_AXES
@@ -116,6 +124,8 @@ def read_specification(text: str, name: str = "specification") -> Specification:
     except ChainruleError as error:
         _move_span(error, formula, text, offset, name)
         raise
+    for table in _TABLES[:3]:
+        _check_names(found, numbers[table], table, text, name)
     return Specification(
         found, numbers["values"], numbers["seed"], numbers["tangent"],
         _options(data.get("trace", {}), text, name), title,
@@ -251,6 +261,31 @@ def _check_keys(
                 f"{where} has no key {key!r:.60}", _place(text, table, key, name),
                 did_you_mean(key, list(known)) or f"its keys are {', '.join(known)}",
             )
+
+
+def _check_names(
+    program: Program, given: Mapping[str, Any], table: str, text: str, name: str
+) -> None:
+    """Refuse values of what the program does not have, adjoints and tangents alike."""
+    known = [*program.inputs, *(program.size_names() if table == "values" else ())]
+    what = "input"
+    if table == "seed":
+        known, what = [*program.outputs], "output"
+        given = {key: v for key, v in given.items() if not _computed(program, key)}
+    for key in given:
+        if key in known:
+            continue
+        message = f"[{table}] {key:.60}: the program has no {what} called {key:.60}"
+        if table == "values" and key in program.tensors:
+            message = f"[{table}] {key:.60} is computed by the program; it takes no value"
+        raise UnknownNameError(
+            message, _place(text, table, key, name),
+            did_you_mean(key, known) or f"its {what}s are {', '.join(known[:20]) or 'none'}")
+
+
+def _computed(program: Program, key: str) -> bool:
+    """Whether adjoints may be given for it: a tensor, or a row of the trace such as v3."""
+    return key in program.tensors or re.fullmatch(r"v_?[0-9]+", key) is not None
 
 
 def _numbers(data: Mapping[str, Any], table: str, text: str, name: str) -> dict[str, Any]:

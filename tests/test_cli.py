@@ -425,3 +425,138 @@ def test_the_demo_works_and_says_where_it_wrote(tmp_path):
     assert str(tmp_path / "chainrule-demo") in done.stdout
     pages = sorted((tmp_path / "chainrule-demo").glob("*.html"))
     assert [p.stem for p in pages] == ["formula-1", "formula-2", "prelu", "toy"]
+
+
+# --- streams, options that contradict each other, names that are not there ------------------------
+
+
+def shell(command, **environment):
+    """A command line run by a shell, `chainrule` standing for this one."""
+    command = command.replace("chainrule", f"{sys.executable} -m chainrule")
+    done = subprocess.run(command, shell=True, capture_output=True, check=False,
+                          env={**os.environ, **environment}, cwd=EXAMPLES.parent)
+    return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+@pytest.mark.parametrize("words", ["trace 'y=x^2' --at x=1", "--help", "functions",
+                                   "show 'y=x'"])
+def test_a_full_disk_is_said_plainly(words):
+    code, _, err = shell(f"chainrule {words} >/dev/full")
+    assert code == USAGE
+    assert err == "error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that closes streams")
+def test_closed_streams_are_said_plainly():
+    code, _, err = shell("chainrule run - --at x=1 <&-")
+    assert code == USAGE
+    assert "Standard input is closed" in err
+    code, _, err = shell("chainrule run 'y=x' --at x=1 >&-")
+    assert code == USAGE
+    assert "cannot be written" in err
+    assert shell("chainrule run 'y=' 2>&-")[0] == USAGE
+
+
+def test_output_is_utf_8_whatever_the_locale_says():
+    for environment in ({"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}):
+        code, out, err = shell("chainrule trace 'y=x^2' --at x=1", **environment)
+        assert (code, err) == (OK, "")
+        assert "═════" in out
+        assert "?" not in out
+
+
+@pytest.mark.parametrize(("words", "option"), [
+    (["--mode", "forward", "--seed", "y=2"], "--seed"),
+    (["--mode", "reverse", "--tangent", "x=2"], "--tangent"),
+])
+def test_what_the_mode_would_not_use_is_refused(call, words, option):
+    code, out, err = call("trace", "y = x^2", "--at", "x=1", *words)
+    assert (code, out) == (USAGE, "")
+    assert f"{option} is of no use" in err
+    assert "--mode both" in err
+
+
+def test_an_index_number_does_not_fill_another_letter(call, tmp_path):
+    code, _, err = call("trace", "y=x^2", "--index-number", "180631")
+    assert code == USAGE
+    assert "there is no input X for --index-number" in err
+    file = tmp_path / "rule.toml"
+    file.write_text('formula = "y = sum(i,j) q[i,j]"\n[values]\n'
+                    'q = { index-number = "180631" }\n', encoding="utf-8")
+    assert call("run", file, "--index-number", "123456")[1] == "y = -10.0\n"
+
+
+def test_a_suffix_that_tells_no_format_is_refused(call, tmp_path):
+    file = tmp_path / "a.xyz"
+    for command in ("trace", "run", "grad"):
+        code, _, err = call(command, "y=x^2", "--at", "x=1", "-o", file)
+        assert code == USAGE
+        assert "--format" in err
+        assert not file.exists()
+    assert call("trace", "y=x^2", "--format", "json", "-o", file)[0] == OK
+    assert call("trace", "y=x^2", "-o", tmp_path / "plain")[0] == OK
+
+
+def test_numbers_are_decimal(call):
+    for given in ("0x10", "0b10000", "0o20"):
+        code, _, err = call("run", "y = x", "--at", f"x={given}")
+        assert code == USAGE
+        assert "write 16: numbers are decimal" in err
+        assert "^" * len(given) in err
+    assert "write -16" in call("run", "y = x", "--at", "x=-0x10")[2]
+    assert call("run", "y = x", "--at", "x=0x" + "f" * 9_000)[0] in (USAGE, REFUSED)
+
+
+def test_a_value_beyond_floats_has_a_place_and_a_hint(call):
+    for words in (["run", "y = 2*x", "--at", "x=1e400"],
+                  ["grad", "y = 2*x", "--at", "x=[1,-1e400]"],
+                  ["grad", "y = 2*x", "--at", "x=1", "--seed", "y=1e400"]):
+        code, _, err = call(*words)
+        assert code == USAGE
+        assert "too large for a float" in err
+        assert "1e400" in err
+        assert "1.8e308" in err
+    assert call("run", "y = x", "--at", "x=1.7976931348623157e308")[0] == OK
+    assert call("trace", "y = x", "--at", "x=1e400")[0] == OK
+
+
+def test_several_outputs_want_the_option_of(call):
+    for kind in ([], ["--jacobian"], ["--hessian"]):
+        code, _, err = call("grad", "y = 2*x; z = 3*x", "--at", "x=1", *kind)
+        assert code == USAGE
+        assert "--of y, --of z" in err
+
+
+@pytest.mark.parametrize("command", ["trace", "grad"])
+def test_a_seed_for_an_unknown_output_says_which_there_are(call, command):
+    code, _, err = call(command, "u = 2*x; w = u", "--at", "x=1", "--seed", "q=2")
+    assert code == USAGE
+    assert "--seed q" in err
+    assert "its outputs are w" in err
+
+
+def test_a_tangent_for_an_unknown_input_says_which_there_are(call):
+    code, _, err = call("trace", "y = 2*x", "--at", "x=1", "--tangent", "q=2")
+    assert code == USAGE
+    assert "--tangent q" in err
+    assert "its inputs are x" in err
+
+
+def test_a_row_of_a_trace_may_have_an_adjoint(call):
+    assert call("trace", AD1, "--at", "x1=2", "x2=5", "--seed", "v1=1")[0] == OK
+
+
+@pytest.mark.parametrize(("table", "name", "says"), [
+    ("values", "q", "its inputs are x"), ("values", "y", "takes no value"),
+    ("seed", "q", "its outputs are y"), ("tangent", "y", "its inputs are x"),
+])
+def test_an_unknown_name_in_a_file_has_its_line(call, tmp_path, table, name, says):
+    file = tmp_path / "f.toml"
+    file.write_text(f"formula = 'y = x^2'\n\n[{table}]\n{name} = 1\n", encoding="utf-8")
+    for command in ("trace", "run", "grad"):
+        code, out, err = call(command, file, "--at", "x=1")
+        assert (code, out) == (USAGE, "")
+        assert "f.toml, line 4: " in err
+        assert f"  {name} = 1\n  ^\n" in err
+        assert says in err

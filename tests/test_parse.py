@@ -249,7 +249,7 @@ SAYS = [
     ("y = sin(x, z)", ArityError, "sin takes 1 argument, not 2"),
     ("y = max(x)", ArityError, "at least 2"),
     ("f(x) = x\ny = f(1, 2)", ArityError, "f takes 1 arguments, not 2"),
-    ("f(x) = f(x)", UnknownNameError, "f is not a function"),
+    ("f(x) = f(x)", DefinitionError, "f cannot be defined"),
     ("y[i] = x[i + k]", RangeError, "declare `size k`"),
     ("y = sum(k < K) x[k]", RangeError, "declare `size K`"),
     ("y[i] = sum(i) x[i]", FormulaSyntaxError, "index already"),
@@ -397,3 +397,25 @@ def test_any_text_is_read_or_refused_with_a_place(text):
         parse("y = " + text)
     except ChainruleError as error:
         assert error.report()
+
+
+def test_a_function_in_terms_of_itself_is_refused():
+    with pytest.raises(DefinitionError, match="f cannot be defined in terms of itself") as caught:
+        parse("f(x) = f(x - 1); y = f(x)")
+    assert caught.value.span.excerpt() == "f"
+    parse("sin(x) = 2*sin(x); y = sin(x)")  # that is the sine of before, doubled
+
+
+@pytest.mark.parametrize("text", ["y = nan", "y = x + NaN"])
+def test_nan_is_no_number(text):
+    with pytest.raises(FormulaSyntaxError, match="NaN is no number to compute with"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text, hint", [
+    ("y = √x", "sqrt(x)"), ("y = 2√(x)", "sqrt(x)"), ("y = ∛x", "x^(1/3)"), ("y = ∞", "-inf"),
+])
+def test_signs_of_roots_and_infinity_get_a_hint(text, hint):
+    with pytest.raises(FormulaSyntaxError) as caught:
+        parse(text)
+    assert hint in caught.value.hint

@@ -9,9 +9,11 @@ standard error with the place underlined; the exit code says what kind:
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -33,6 +35,7 @@ COMMANDS: Final = {
     "completion": "Print a completion script for a shell.",
 }
 _DEBUG: Final = "--debug"
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EBADF, errno.EDQUOT})
 
 
 class LazyGroup(click.Group):
@@ -93,11 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [word for word in words[:end] if word != _DEBUG] + words[end:]
     try:
         result: Any = cli.main(words, prog_name="chainrule", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where the caller closed it
+            sys.stdout.flush()
         return result if isinstance(result, int) else OK
     except BrokenPipeError:
-        # whoever read our output has left; Python must not complain when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read our output has left
         return OK
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
@@ -108,6 +111,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()
         return _report(error, debug)
+
+
+def _drop_output() -> None:
+    """Send what is still unwritten nowhere: Python must not complain when it flushes at exit."""
+    with suppress(OSError, ValueError):  # a stream that is no file has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception, debug: bool) -> int:
@@ -126,6 +135,10 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         _complain(f"error: {error.filename}: {error.strerror}")
         return USAGE
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        _drop_output()
+        _complain(f"error: standard output cannot be written: {error.strerror}")
+        return USAGE
     if not debug:
         what = f"{type(error).__name__}: {error}"
         _complain(f"error: this is a bug in chainrule: {what:.300}\n  "
@@ -135,5 +148,7 @@ def _report(error: Exception, debug: bool) -> int:
 
 def _complain(text: str) -> None:
     """A paragraph on standard error, in colour only where a person reads it."""
+    if sys.stderr is None:
+        return
     print(text.encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(
         sys.stderr.encoding or "utf-8"), file=sys.stderr)

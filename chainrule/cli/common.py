@@ -11,13 +11,14 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import click
 
-from chainrule.errors import InputError, LimitError, Span, UnknownNameError
+from chainrule.errors import InputError, LimitError, Span, UnknownNameError, did_you_mean
+from chainrule.lang.program import Program
 from chainrule.limits import FORMULA_CHARACTERS, PROGRAM_CHARACTERS
 from chainrule.literals import assignments, value
 from chainrule.spec import Specification, read_specification
@@ -135,9 +136,12 @@ def names(words: Sequence[str]) -> list[str] | None:
 
 
 def source(
-    words: Sequence[str], at: Sequence[str] = (), index_number: str | None = None
+    words: Sequence[str], at: Sequence[str] = (), index_number: str | None = None,
+    floats: bool = False,
 ) -> Specification:
     """The program that the words of a command line name, with the values given beside it.
+
+    `floats` says that the values have to be within the range of floats.
 
     Raises `click.UsageError` where there is no formula, `InputError` and `LimitError` for a file
     that cannot be read, and what parsing raises.
@@ -148,7 +152,7 @@ def source(
         raise click.UsageError(
             f"Found {len(words)} formulas: put a formula in quotes, as in 'y = {words[-1]:.20}'; "
             "several equations are separated by ;")
-    given = assignments(at, "--at")
+    given = assignments(at, "--at", floats)
     text, name = _text(words[0])
     found = _specification(text, name)
     if not found.program.equations:
@@ -159,12 +163,30 @@ def source(
         from chainrule.personal import index_number_matrix  # lazily: few formulas need it
 
         matrix = index_number_matrix(index_number)
-        targets = found.by_rule or tuple(n for n in ("X", "x") if n in found.program.inputs)[:1]
-        if not targets:
-            raise UnknownNameError("no input takes the numbers of an index number", None,
-                                   'call it X, or write X = { index-number = "…" } in a file')
+        targets = found.by_rule or ("X",)
+        if targets[0] not in found.program.inputs:
+            raise UnknownNameError("there is no input X for --index-number", None,
+                                   'call it X, or write x = { index-number = "…" } in a file')
         values.update(dict.fromkeys(targets, matrix))
     return replace(found, values=values)
+
+
+def check_names(option: str, given: Iterable[str], known: Sequence[str], what: str,
+                listed: Sequence[str]) -> None:
+    """Refuse values that an option gives to names which are not among the `known` ones."""
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(
+                f"{option} {name:.60}: there is no {what} called {name:.60}", None,
+                did_you_mean(name, list(known)) or f"its {what}s are {', '.join(listed) or 'none'}")
+
+
+def check_of(program: Program, of: str | None) -> None:
+    """Refuse several outputs where none of them is asked for."""
+    outputs = program.outputs
+    if of is None and len(outputs) > 1:
+        raise InputError(f"there are {len(outputs)} outputs: say with --of which one is meant",
+                         hint=f"one of {', '.join(f'--of {name}' for name in outputs[:8])}")
 
 
 def _specification(text: str, name: str) -> Specification:
@@ -178,7 +200,7 @@ def _specification(text: str, name: str) -> Specification:
 def _text(word: str) -> tuple[str, str]:
     """A formula's text and what to call it: a file's name, or "formula"."""
     if word == "-":
-        return _decoded(sys.stdin.buffer.read(PROGRAM_CHARACTERS + 1), "standard input")
+        return _decoded(_standard_input(), "standard input")
     is_file = word.endswith((".toml", ".txt")) and "\n" not in word and len(word) < 4096
     if is_file or (len(word) < 4096 and os.path.exists(word)):
         return _file(word)
@@ -187,6 +209,16 @@ def _text(word: str) -> tuple[str, str]:
             f"the formula has {len(word):,} characters; at most {FORMULA_CHARACTERS:,} are read",
             hint="put a long program into a file")
     return word, "formula"
+
+
+def _standard_input() -> bytes:
+    """What comes in by standard input, read no further than the limit."""
+    if sys.stdin is None:
+        raise click.UsageError("Standard input is closed: give a formula or a file instead of -.")
+    try:
+        return sys.stdin.buffer.read(PROGRAM_CHARACTERS + 1)
+    except OSError as error:
+        raise InputError(f"standard input cannot be read: {error.strerror}") from None
 
 
 def _file(path: str) -> tuple[str, str]:
@@ -217,10 +249,17 @@ def _decoded(data: bytes, name: str) -> tuple[str, str]:
 
 
 def chosen_format(format: str | None, output: str | None) -> str:
-    """The format asked for, else what the file's suffix says, else the terminal's."""
+    """The format asked for, else what the file's suffix says, else the terminal's.
+
+    Raises `InputError` for a suffix that says nothing.
+    """
     if format is not None:
         return format
-    return _SUFFIXES.get(os.path.splitext(output or "")[1].lower(), "terminal")
+    suffix = os.path.splitext(output or "")[1].lower()
+    if suffix and suffix not in _SUFFIXES:
+        raise InputError(f"the suffix {suffix[:20]!r} of {output} tells no format",
+                         hint=f"give --format, or a name that ends in {', '.join(_SUFFIXES)}")
+    return _SUFFIXES.get(suffix, "terminal")
 
 
 def emit_document(document: Any, format: str | None, output: str | None) -> None:
@@ -246,8 +285,10 @@ def emit_data(data: Mapping[str, Any], output: str | None) -> None:
 def write(text: str, output: str | None) -> None:
     """Text to standard output, or whole to a file."""
     if output is None or output == "-":
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="replace")
+        if sys.stdout is None:
+            raise InputError("standard output cannot be written: it is closed")
+        if hasattr(sys.stdout, "reconfigure"):  # UTF-8 as in files, whatever the locale says
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         sys.stdout.write(text)
         return
     write_file(output, text.encode("utf-8"))

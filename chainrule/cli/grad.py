@@ -36,12 +36,17 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     from chainrule.document.notation import Notation, symbol
     from chainrule.frontend import Formula
 
-    found = common.source(formula, at, index_number)
+    found = common.source(formula, at, index_number, floats=True)
     by = common.names(wrt)
-    seeds = {**found.seed, **assignments(seed, "--seed")}
     if kind is not None and seed:
         raise InputError(f"--seed and --{kind} do not go together",
                          hint=f"a {kind} is of the output alone")
+    given = assignments(seed, "--seed", floats=True)
+    common.check_names("--seed", given, list(found.program.tensors), "output",
+                       found.program.outputs)
+    seeds = {**found.seed, **given}
+    if kind is not None or not seeds:
+        common.check_of(found.program, of)
     with found.placed():
         face = Formula(found.program, dtype)
         value, derivative = _derivative(face, found.values, seeds, kind, of, by)

@@ -33,7 +33,8 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     if suffix not in _KINDS:
         raise InputError(f"a picture is written to one of {', '.join(_KINDS)}, not {suffix!r:.20}")
     name, start, stop = _range(over)
-    found = common.source(formula, at, index_number)
+    found = common.source(formula, at, index_number, floats=True)
+    common.check_of(found.program, of)
     figure_class = _matplotlib()
     with found.placed():
         curves = _curves(found.program, found.values, name, start, stop, of)

@@ -22,7 +22,7 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     from chainrule.document.notation import Notation
     from chainrule.frontend import Formula
 
-    found = common.source(formula, at, index_number)
+    found = common.source(formula, at, index_number, floats=True)
     with found.placed():
         values = Formula(found.program, dtype).run(found.values)
     data = {name: results.plain(value) for name, value in values.items()}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from chainrule.cli import common
+from chainrule.errors import InputError
 from chainrule.literals import assignments
+
+_ROW: Final = re.compile(r"v_?\d+", re.ASCII)  # the names of the rows of a trace
 
 
 @click.command("trace", cls=common.FormulaCommand)
@@ -44,7 +48,22 @@ def command(formula: tuple[str, ...], at: tuple[str, ...], index_number: str | N
     given.update(wrt=common.names(wrt), title=title, graph=graph or None)
     options = {k: v for k, v in given.items() if v is not None}
     found = common.source(formula, at, index_number)
-    found = replace(found, seed={**found.seed, **assignments(seed, "--seed")},
-                    tangent={**found.tangent, **assignments(tangent, "--tangent")})
+    mode = options.get("mode", found.options.get("mode"))
+    _check_mode(mode, seed, tangent)
+    seeds, tangents = assignments(seed, "--seed"), assignments(tangent, "--tangent")
+    program = found.program
+    rows = [name for name in seeds if _ROW.fullmatch(name)]  # a row of the table to start from
+    common.check_names("--seed", seeds, [*program.tensors, *rows], "output", program.outputs)
+    common.check_names("--tangent", tangents, program.inputs, "input", program.inputs)
+    found = replace(found, seed={**found.seed, **seeds}, tangent={**found.tangent, **tangents})
     result = trace(found, **options)
     common.emit_document(result.document, format, output)
+
+
+def _check_mode(mode: str | None, seed: tuple[str, ...], tangent: tuple[str, ...]) -> None:
+    """Refuse what the mode would not use: adjoints run in reverse, tangents forward."""
+    for option, given, unused, wanted in (("--seed", seed, "forward", "reverse"),
+                                          ("--tangent", tangent, "reverse", "forward")):
+        if given and mode == unused:
+            raise InputError(f"{option} is of no use in {unused} mode",
+                             hint=f"leave it out, or write --mode {wanted} or --mode both")

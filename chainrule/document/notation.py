@@ -98,6 +98,11 @@ def rounded(value: Any, digits: int) -> str:
         said = str(value).lstrip("+")  # a number of high precision may be beyond any float
         if said in ("inf", "-inf", "nan"):
             return said
+        mantissa, _, exponent = said.partition("e")
+        if abs(int(exponent or 0)) > 1000:  # too long for a fraction of integers
+            shift = _scientific(Rational(mantissa), digits)
+            head, _, tail = shift.partition("e")
+            return f"{head}e{int(tail) + int(exponent):+03d}"
         value = value if isinstance(value, float) else Rational(said)
     value = Rational(value)
     if value != 0 and not Rational(1, 2 * 10**digits) <= abs(value) < 10**12:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import LimitError
+
 
 class NumpyArithmetic:
     """Elementwise arithmetic on arrays of one real width.
@@ -29,7 +31,7 @@ class NumpyArithmetic:
 
     def number(self, value: int | float | Fraction) -> Any:
         """A constant, as a NumPy scalar of our width, so that it widens nothing."""
-        return self.dtype.type(float(value))
+        return self.dtype.type(as_float(value))
 
     def real(self, x: Any) -> Any:
         """An integer array as reals; a real one as it is."""
@@ -180,3 +182,12 @@ def first(bad: np.ndarray, axes: Iterable[str]) -> dict[str, int]:
     """The index values of the first cell of `bad` that is set."""
     place = np.unravel_index(int(np.argmax(bad)), bad.shape)
     return {name: int(k) for name, k in zip(axes, place, strict=True)}
+
+
+def as_float(value: int | float | Fraction) -> float:
+    """A constant as a double; `LimitError` beyond the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise LimitError("a number beyond the largest double, 1.8e308",
+                         hint="a trace works with numbers of any size") from None

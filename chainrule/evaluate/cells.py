@@ -26,6 +26,8 @@ from chainrule.lang.integers import constant
 from chainrule.lang.program import Equation, Program
 from chainrule.limits import WORKED_CELLS
 
+_SMALL = 2_000  # cells times terms of a program whose doubtful cells are pursued to the end
+
 
 def evaluate_cells(
     program: Program,
@@ -34,6 +36,7 @@ def evaluate_cells(
     digits: int = 30,
     symbolic: Collection[str] = (),
     check: bool = True,
+    most: int = WORKED_CELLS,
 ) -> Cells:
     """Every tensor of the program, cell by cell.
 
@@ -42,7 +45,7 @@ def evaluate_cells(
 
     Raises what `bind` raises; `DomainError`, `RangeError` (a subscript outside its axis),
     `DefinitionError` (a cell written twice or never), `MissingValueError` (a decision that hangs
-    on a symbol), `LimitError` over `WORKED_CELLS`.
+    on a symbol), `LimitError` where `most` cells times terms would be visited.
 
     A rounded cell that cancels to nothing (1/3 - 1/3 by way of logarithms) is 0, not the 1e-31 that
     rounding leaves: what is tiny is computed again with more digits, and noise does not stay.
@@ -52,23 +55,32 @@ def evaluate_cells(
     >>> y.nested() == 0
     True
     """
-    tables = _evaluated(program, values, digits, symbolic, check)
-    tiny = [(name, k) for name, table in tables.items() for k, cell in enumerate(table.cells)
-            if _tiny(cell, digits)]
-    if tiny:
-        finer = _evaluated(program, values, 2 * digits, symbolic, check)
-        for name, k in tiny:
-            old, new = tables[name].cells[k], finer[name].cells[k]
-            if not _tiny(new, digits) or abs(new) < abs(old) / 2 or abs(new) > abs(old) * 2:
-                tables[name].cells[k] = 0 * new if _tiny(new, digits) else new
+    tables = _evaluated(program, values, digits, symbolic, check, most)
+    doubtful = [(name, k) for name, table in tables.items() for k, cell in enumerate(table.cells)
+                if _doubtful(cell, digits)]
+    small = passes(program, tables.sizes) <= _SMALL
+    for finer in (2, 4, 8, 16, 32) if small else (2,):
+        if not doubtful:
+            break
+        again = _evaluated(program, values, finer * digits, symbolic, check, most)
+        unsettled = []
+        for name, k in doubtful:
+            old, new = tables[name].cells[k], again[name].cells[k]
+            tables[name].cells[k] = new
+            if isinstance(new, Fraction | Expr) or abs(new - old) <= 1e-9 * abs(new) != 0:
+                continue
+            unsettled.append((name, k))
+        doubtful = unsettled
+    for name, k in doubtful:  # what goes on shrinking with every digit is nothing
+        tables[name].cells[k] *= 0
     return tables
 
 
-def _tiny(cell: Any, digits: int) -> bool:
-    """Whether a rounded cell is not 0, but so small that it may be what rounding left."""
+def _doubtful(cell: Any, digits: int) -> bool:
+    """Whether a rounded cell is so small that it may be only what rounding left."""
     if isinstance(cell, Fraction | Expr | int | float):
         return False
-    return bool(cell != 0 and abs(cell) < 10 ** (-digits // 2))
+    return bool(abs(cell) < 10 ** (-digits // 2))
 
 
 def _evaluated(
@@ -77,6 +89,7 @@ def _evaluated(
     digits: int,
     symbolic: Collection[str],
     check: bool,
+    most: int,
 ) -> Cells:
     """One evaluation in `digits` digits."""
     symbols = [name for name in program.inputs if name in symbolic and name not in values]
@@ -93,7 +106,7 @@ def _evaluated(
             tables[name] = blank
         else:
             tables[name] = CellArray(shape, [])
-    _Run(program, tables, digits, check).all_equations()
+    _Run(program, tables, digits, check).all_equations(most)
     for table in tables.values():
         table.cells[:] = [plain(cell) for cell in table.cells]
     return tables
@@ -102,11 +115,11 @@ def _evaluated(
 class _Run(CellEvaluator):
     """The evaluation of all equations in order."""
 
-    def all_equations(self) -> None:
+    def all_equations(self, most: int) -> None:
         visits = passes(self.program, self.sizes)
-        if visits > WORKED_CELLS:
+        if visits > most:
             raise LimitError(
-                f"working this by cells would take {visits:,} steps; at most {WORKED_CELLS:,} "
+                f"working this by cells would take {visits:,} steps; at most {most:,} "
                 "are allowed", hint="use smaller sizes, or run it with NumPy",
             )
         last = {equation.target: k for k, equation in enumerate(self.program.equations)}

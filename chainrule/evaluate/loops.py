@@ -33,6 +33,7 @@ from chainrule.lang.expr import (
     walk,
 )
 from chainrule.lang.functions import FUNCTIONS
+from chainrule.limits import LOOP_BYTES
 
 
 class Loop(Reads):
@@ -165,7 +166,7 @@ class Loop(Reads):
         if len(args) < 2 or any(a.axes == axes for a in args):
             return
         sizes = {n: k for a in args for n, k in zip(a.axes, a.data.shape, strict=True)}
-        check_bytes(f"the loop of {self.equation.target}", [sizes[n] for n in axes])
+        check_bytes(f"the loop of {self.equation.target}", [sizes[n] for n in axes], LOOP_BYTES)
 
     def _logic(self, e: Apply, scope: Scope, mask: Value | None) -> Value:
         """`and` and `or`, which look at the right side only where the left leaves it open."""
@@ -237,7 +238,7 @@ class Loop(Reads):
             values = self._masked(values, condition)
         present = {name for v in values for name in v.axes}
         out = self.ordered(present - summed)
-        check_bytes(f"the loop of {self.equation.target}", [inner[n] for n in out])
+        check_bytes(f"the loop of {self.equation.target}", [inner[n] for n in out], LOOP_BYTES)
         total = np.asarray(contract(values, out))
         for name in summed - present:  # nothing depends on it: so many equal terms
             total = total * self.arithmetic.number(inner[name])
@@ -259,7 +260,7 @@ class Loop(Reads):
         sizes = {
             n: k for v in (*values, condition) for n, k in zip(v.axes, v.data.shape, strict=True)
         }
-        check_bytes(f"the loop of {self.equation.target}", [sizes[n] for n in axes])
+        check_bytes(f"the loop of {self.equation.target}", [sizes[n] for n in axes], LOOP_BYTES)
         product = values[0].along(axes)
         for v in values[1:]:
             product = product * v.along(axes)
@@ -280,7 +281,7 @@ class Loop(Reads):
         outer = self.ordered(set(known_axes) - set(names))
         axes = [*outer, *names]  # the window's axes last, in the order that decides ties
         shape = [inner[name] for name in axes]
-        check_bytes(f"the loop of {self.equation.target}", shape)
+        check_bytes(f"the loop of {self.equation.target}", shape, LOOP_BYTES)
         flat = (*shape[: len(outer)], -1)
         data = self._spread(value, axes, shape).reshape(flat)
         candidates: Any = True

@@ -25,6 +25,7 @@ from chainrule.lang.expr import (
 )
 from chainrule.lang.integers import Index, Integer, known
 from chainrule.lang.program import Equation
+from chainrule.limits import LOOP_BYTES
 
 Scope = Mapping[str, int]
 Affine = tuple[int, dict[str, int]]  # the constant and the coefficient of each index
@@ -215,7 +216,7 @@ class Reads:
     ) -> np.ndarray:
         """The cells at computed subscripts; those that are not looked at may be anywhere."""
         shape = [scope[name] for name in axes]
-        check_bytes(f"the loop of {self.equation.target}", shape)
+        check_bytes(f"the loop of {self.equation.target}", shape, LOOP_BYTES)
         outside = np.zeros(shape, bool)
         places = []
         for axis, (s, size) in enumerate(zip(e.subscripts, table.shape, strict=True)):
@@ -280,6 +281,7 @@ class Reads:
 
         def value(a: Any) -> Any:
             if isinstance(a, Index):
+                check_bytes(f"the index {a.name}", [scope[a.name]], LOOP_BYTES // 8)
                 counted = Value(np.arange(scope[a.name], dtype=np.int64), (a.name,))
                 return counted.along(axes)
             if isinstance(a, Read):

@@ -20,15 +20,22 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, DefinitionError, DomainError, KindError, RangeError
+from chainrule.errors import (
+    ChainruleError,
+    DefinitionError,
+    DomainError,
+    KindError,
+    RangeError,
+)
 from chainrule.evaluate.arithmetic import FloatArithmetic
-from chainrule.evaluate.arrays import NumpyArithmetic, Value, first
+from chainrule.evaluate.arrays import NumpyArithmetic, Value, as_float, first
 from chainrule.evaluate.domains import in_domain, outside_domain, text_of
 from chainrule.evaluate.loops import Loop
 from chainrule.evaluate.values import Sizes, bind, cell_name, check_bytes, shapes
 from chainrule.lang.expr import Apply, Expr, Number, Ref, Select
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.program import Equation, Program
+from chainrule.limits import LOOP_BYTES
 
 
 def run(
@@ -146,7 +153,7 @@ class _Runner:
             if type(result) is not float:
                 raise _NotScalar
         elif kind is Number:
-            result = float(e.value)  # type: ignore[attr-defined]
+            result = as_float(e.value)  # type: ignore[attr-defined]
         elif isinstance(e, Select):
             taken = e.then if self.scalar_value(e.condition, where) else e.otherwise
             result = self.scalar_value(taken, where)
@@ -241,7 +248,7 @@ class _Runner:
         """A write at computed subscripts: each pass of the loop finds its cell by a flat index."""
         axes = loop.ordered(loop.scope if not equation.accumulate else loop.kept)
         shape = [loop.scope[n] for n in axes]
-        check_bytes(f"the loop of {equation.target}", shape)
+        check_bytes(f"the loop of {equation.target}", shape, LOOP_BYTES)
         active = np.ones(shape, bool)
         if mask is not None:
             active &= mask.along(axes)

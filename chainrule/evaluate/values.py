@@ -160,12 +160,12 @@ def shapes(program: Program, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def check_bytes(what: str, shape: Sequence[int], itemsize: int = 8) -> None:
-    """Refuse an array that is over `TENSOR_BYTES`, in Python integers, which do not overflow."""
-    needed = math.prod(map(int, shape)) * itemsize
-    if needed > TENSOR_BYTES:
+def check_bytes(what: str, shape: Sequence[int], most: int = TENSOR_BYTES) -> None:
+    """Refuse an array of 8-byte numbers over `most`, in Python integers, which do not overflow."""
+    needed = math.prod(map(int, shape)) * 8
+    if needed > most:
         raise LimitError(
-            f"{what} would take {needed:,} bytes; at most {TENSOR_BYTES:,} are allowed",
+            f"{what} would take {needed:,} bytes; at most {most:,} are allowed",
             hint=f"its shape is {' x '.join(map(str, shape))}",
         )
 

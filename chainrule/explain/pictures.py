@@ -44,10 +44,7 @@ def computation_graph(work: Work, primal: Cells, r: Reverse | None) -> Graph:
     """A node for each input and each equation, an edge for each use."""
     program = work.program
     notation = work.notation(program)
-    adjoints = {}
-    if r is not None:
-        adjoints = {t.adjoint_of: n for n, t in r.derivative.program.tensors.items()
-                    if t.adjoint_of is not None and t.role != "seed"}
+    adjoints = {} if r is None else r.adjoints
     nodes: list[Node] = []
     edges: list[Edge] = []
     for name in program.inputs:

@@ -119,7 +119,7 @@ class _Sections:
         primal = worked.tensors[name].adjoint_of or ""
         if all(e.origin.rule == "seed" for e in equations):
             given = "given" if primal in self.work.seed else "the derivative by itself"
-            if isinstance(cells[name].cells[0], Ref):
+            if any(isinstance(c, Ref) for c in cells[name].cells[:1]):
                 given = "not given: L may be any function of it"
             return [Chain(base.tensor(name), (Link(Row(equals(worked, cells[name])[1:]),
                                                    inlines(given)),))]
@@ -138,8 +138,7 @@ class _Sections:
         relation = "+=" if equation.accumulate else "="
         if origin.of is None or origin.through is None:
             return Chain(left, (Link(body, relation=relation),))
-        of = next(n for n, t in worked.tensors.items()
-                  if t.adjoint_of == origin.of and t.role != "seed")
+        of = r.adjoints[origin.of]
         partial = base.partial(base.tensor(origin.of), base.tensor(origin.through.tensor))
         return Chain(left, (
             Link(body, inlines("chain rule: ", row(base.tensor(of), "·", partial)), relation),))

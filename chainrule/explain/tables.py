@@ -168,15 +168,11 @@ class _Tables:
                     return accent(seeded, "bar"), Row(()), Row(())
                 return numbers, Row(()), Row(())
             return numbers, Row(()), Row(())
-        upstream = self.adjoint_of(r, origin.of)
+        upstream = r.adjoints[origin.of]
         partial = worked.partial(worked.tensor(origin.of), worked.tensor(origin.through.tensor))
         rule = row(worked.tensor(upstream), "·", partial)
         written = Notation.expression(worked_base(worked), equation.body)
         return rule, written, worked.at(equation.body, {}, numbers=True)
-
-    def adjoint_of(self, r: Reverse, name: str) -> str:
-        return next(n for n, t in r.derivative.program.tensors.items() if t.adjoint_of == name
-                    and t.role != "seed")
 
     def summed_rows(self, program: Program, worked: Worked, r: Reverse) -> dict[str, Cells4]:
         """For each quantity its adjoint's row: the uses summed in one."""

@@ -17,7 +17,6 @@ from chainrule.document.blocks import Block, Document, MathBlock, heading, note,
 from chainrule.document.mathtree import Math, row
 from chainrule.document.notation import Notation, symbol
 from chainrule.errors import InputError, did_you_mean
-from chainrule.evaluate.cells import evaluate_cells
 from chainrule.evaluate.values import CellArray
 from chainrule.explain.kinks import kink_notes
 from chainrule.explain.pictures import graph_figure
@@ -39,7 +38,8 @@ class Trace:
     """A worked trace: the document, and all values by name.
 
     `values` holds every tensor of the primal program, `gradient` the adjoints of what was
-    differentiated by, `tangent` the tangents of the outputs (a dictionary for each input seeded).
+    differentiated by (for the first output, where there are several and no seeds), `tangent` the
+    tangents of the outputs (a dictionary for each input seeded).
     """
 
     document: Document
@@ -103,10 +103,10 @@ def trace(
         granularity = "layer" if any(t.shape for t in program.tensors.values()) else "elementary"
     options = Options(mode, digits, granularity, order, fanout, graph)
     work = Work(program, dict(values or {}), options, of, wrt, seed, tangent)
+    primal = work.evaluated(work.program, work.values, work.symbolic)
     reverses, forwards = work.reverses(), work.forwards()
-    primal = evaluate_cells(work.program, work.values, digits=work.digits, symbolic=work.symbolic)
     lay = sections if any(t.shape for t in work.program.tensors.values()) else tables
-    blocks = opening(work) + lay(work, primal, forwards, reverses)
+    blocks = opening(work, primal) + lay(work, primal, forwards, reverses)
     worked = work.worked(work.program, primal)
     blocks += kink_notes(worked.evaluator, work.notation(work.program), work.program.equations)
     if graph:
@@ -117,7 +117,7 @@ def trace(
                  work.gradient(reverses), work.tangents(forwards), program)
 
 
-def opening(work: Work) -> list[Block]:
+def opening(work: Work, primal: Mapping[str, CellArray]) -> list[Block]:
     """The program as it was written, and the point."""
     plain = Notation(work.written.tensors, work.options.digits)
     blocks: list[Block] = [MathBlock(equation_math(plain, e)) for e in work.written.equations]
@@ -127,7 +127,7 @@ def opening(work: Work) -> list[Block]:
         if value is None or isinstance(value, (list, tuple)) or hasattr(value, "shape"):
             continue
         point += [", "] if point else []
-        point.append(row(plain.tensor(name), "=", _scalar(work, plain, name)))
+        point.append(row(plain.tensor(name), "=", plain.number(primal[name].cells[0])))
     if point:
         blocks.append(p("at ", *point))
     missing = work.symbolic
@@ -140,13 +140,6 @@ def opening(work: Work) -> list[Block]:
                            " no value and stay", "s" if len(missing) == 1 else "",
                            " a symbol." if len(missing) == 1 else " symbols."))
     return blocks
-
-
-def _scalar(work: Work, notation: Notation, name: str) -> Math:
-    cells = evaluate_cells(
-        Program({name: work.written.tensors[name]}, (name,), (), ()),
-        {name: work.values[name]})
-    return notation.number(cells[name].cells[0])
 
 
 def results(work: Work, reverses: Sequence[Reverse]) -> list[Block]:

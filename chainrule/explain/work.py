@@ -11,13 +11,20 @@ from chainrule.diff.reverse import Derivative, real_inputs, real_outputs, vjp
 from chainrule.diff.split import split
 from chainrule.document.mathtree import Accent, Identifier, Math, Matrix, Num, Op, Subscript, row
 from chainrule.document.notation import Notation, is_exact, rounded, symbol
-from chainrule.errors import DerivativeError, InputError, UnknownNameError, did_you_mean
+from chainrule.errors import (
+    DerivativeError,
+    InputError,
+    LimitError,
+    UnknownNameError,
+    did_you_mean,
+)
 from chainrule.evaluate.cells import CellEvaluator, Cells, evaluate_cells
 from chainrule.evaluate.values import CellArray
 from chainrule.explain.elementary import by_level, elementary
 from chainrule.explain.worked import Place, Worked
 from chainrule.lang.expr import ArgReduce, Expr
 from chainrule.lang.program import Equation, Program
+from chainrule.limits import TRACED_CELLS, TRACED_EQUATIONS
 
 _TANGENT_TABLES = 6  # forward traces made when no inputs are named
 
@@ -45,11 +52,15 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """A program with its adjoints for one seed, and all its cells; `of` are the outputs seeded."""
+    """A program with its adjoints for one seed, and all its cells; `of` are the outputs seeded.
+
+    `adjoints` maps each tensor to the one that holds its adjoint.
+    """
 
     derivative: Derivative
     cells: Cells
     of: tuple[str, ...]
+    adjoints: dict[str, str]
 
 
 class Work:
@@ -76,6 +87,7 @@ class Work:
                 self.program = replace(self.program, equations=tuple(leveled))
         self.rename = rename
         self.check_values()
+        self.check_length()
         self.of = self.named([of]) if of is not None else real_outputs(self.program)
         self.wrt = self.named(wrt) if wrt is not None else None
         self.seed = {rename.get(n, n): v for n, v in (seed or {}).items()}
@@ -92,6 +104,14 @@ class Work:
                     f"the program has no input called {name}", None,
                     did_you_mean(name, known) or f"its inputs are {', '.join(known) or 'none'}")
 
+    def check_length(self) -> None:
+        """Refuse what nobody would read: a trace is for programs that a person could work."""
+        if len(self.program.equations) > TRACED_EQUATIONS:
+            raise LimitError(
+                f"a trace of {len(self.program.equations):,} equations; at most "
+                f"{TRACED_EQUATIONS:,} are worked by hand", None,
+                "run and grad give the values of a program of any length")
+
     def named(self, names: Sequence[str]) -> list[str]:
         for name in names:
             if name not in self.rename:
@@ -101,6 +121,12 @@ class Work:
         return [self.rename[n] for n in names]
 
     # the two differentiated programs and their values
+
+    def evaluated(self, program: Program, given: Mapping[str, Any],
+                  symbolic: Sequence[str]) -> Cells:
+        """All cells of a program, if it is small enough to be worked by hand."""
+        return evaluate_cells(program, given, digits=self.digits, symbolic=symbolic,
+                              most=TRACED_CELLS)
 
     def inputs(self) -> list[str]:
         """The real inputs that derivatives are taken by."""
@@ -118,6 +144,8 @@ class Work:
                                  did_you_mean(name, list(self.rename)))
         if self.seed:
             return [self.reverse(tuple(self.seed))]
+        if not self.inputs():
+            return []  # a constant: there is nothing to differentiate by
         return [self.reverse((name,)) for name in self.of]
 
     def reverse(self, of: tuple[str, ...]) -> Reverse:
@@ -131,8 +159,10 @@ class Work:
                 symbolic.append(seed)
             else:
                 given[seed] = 1
-        cells = evaluate_cells(d.program, given, digits=self.digits, symbolic=symbolic)
-        return Reverse(d, cells, of)
+        cells = self.evaluated(d.program, given, symbolic)
+        adjoints = {t.adjoint_of: n for n, t in d.program.tensors.items()
+                    if t.adjoint_of is not None and t.role != "seed"}
+        return Reverse(d, cells, of, adjoints)
 
     def forwards(self) -> list[Forward]:
         """A forward trace for each input, or one along a given direction."""
@@ -161,7 +191,7 @@ class Work:
             inputs = [n for n in inputs if n in tangent]
         d = jvp(self.program, self.of, inputs)
         given = dict(self.values) | {d.seeds[n]: tangent.get(n, 0) for n in inputs}
-        cells = evaluate_cells(d.program, given, digits=self.digits, symbolic=self.symbolic)
+        cells = self.evaluated(d.program, given, self.symbolic)
         return Forward(d, cells, of)
 
     # the document

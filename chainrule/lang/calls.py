@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from chainrule.errors import ArityError, RangeError, UnknownNameError, did_you_mean, visible
+from chainrule.errors import (
+    ArityError,
+    DefinitionError,
+    RangeError,
+    UnknownNameError,
+    did_you_mean,
+    visible,
+)
 from chainrule.lang.cursor import BOOLEAN
 from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Ref
 from chainrule.lang.functions import FUNCTIONS, NAMES
@@ -53,6 +60,8 @@ class Calls(Reductions):
             return Apply("pi" if args == () else "exp", args, self.span(start))
         if name in CALLABLE or name in REDUCTIONS or name in names.macros or name == "inf":
             self._not_a_value(name, start)
+        if name in ("nan", "NaN"):
+            raise self.fail("NaN is no number to compute with", at=start)
         self.values.add(name)
         return Ref(name, (), None, self.span(start))
 
@@ -110,6 +119,11 @@ class Calls(Reductions):
             return self.reduction(name, start)
         function = CALLABLE.get(name)
         if function is None:
+            if name == self.defining:
+                raise DefinitionError(
+                    f"{name} cannot be defined in terms of itself", self.span(start, start + 1),
+                    "a function is written out where it is called, so this would never end",
+                )
             known = [*CALLABLE, *REDUCTIONS, *names.macros]
             raise UnknownNameError(
                 f"{visible(name[:80])} is not a function", self.span(start, start + 1),

@@ -70,6 +70,7 @@ class Cursor:
         self.loose = "error"
         self.inside = False  # a subscript
         self.parameters: tuple[str, ...] = ()  # of the user's function being defined
+        self.defining = ""  # its name
         self.expanded = 0  # nodes that calls of the user's functions made
         self.depth = 0
         self.bars = 0  # open absolute values

@@ -301,7 +301,7 @@ class _Reader:
         if name in self.names.macros or name in self.names.tensors:
             raise DefinitionError(f"{name} is defined twice", g.span(0, 1))
         g.at = end + 2
-        g.parameters = tuple(parameters)
+        g.parameters, g.defining = tuple(parameters), name
         start = g.at
         body = g.value()
         g.finish(len(g.kinds) - 1)

@@ -35,6 +35,10 @@ _SPELLINGS = {
     "**": "^", "−": "-", "·": "*", "⋅": "*", "×": "*", "∗": "*", "÷": "/", "∕": "/",
     "≤": "<=", "≥": ">=", "≠": "!=",
 }  # fmt: skip
+_ADVICE = {
+    "√": "write sqrt(x)", "∛": "write x^(1/3)", "∜": "write x^(1/4)",
+    "∞": "infinity is no number to compute with; as a fill write `[…; pad with -inf]`",
+}  # fmt: skip
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 _JOINS = WORDS | {"+", "-", "*", "/", "//", "%", "^", "=", "+=", ","}
 _JOINS |= {"<", "<=", ">", ">=", "==", "!="}
@@ -260,7 +264,7 @@ class Tokenizer:
             return FormulaSyntaxError(f"`{visible(c)}` cannot stand in a formula", span)
         like = unicodedata.normalize("NFKC", c).replace("⁄", "/")
         what = f"`{visible(c)}` (U+{ord(c):04X}, {unicodedata.name(c, '?').lower()})"
-        hint = None
+        hint = _ADVICE.get(c)
         if like != c and like.isprintable() and like.strip():
             hint = f"write the plain `{like}`"
             if len(like) == 1 and unicodedata.decomposition(c).startswith("<sub>"):
