@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import Any
 
 from chainrule.errors import ChainruleError, DefinitionError, KindError, LimitError
+from chainrule.evaluate.domains import placed
 from chainrule.evaluate.naive import CellEvaluator, Cells, passes, target_place
 from chainrule.evaluate.symbolic import Symbolic, plain
 from chainrule.evaluate.values import CellArray, bind, cell_name, shapes
@@ -129,7 +130,7 @@ class _Run(CellEvaluator):
                 if last[equation.target] == k:
                     self._complete(equation)
             except ChainruleError as error:
-                raise error.with_span(equation.origin.span) from None
+                raise placed(error, equation) from None
 
     def equation(self, equation: Equation) -> None:
         """All passes of one equation's loop."""

@@ -11,10 +11,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from chainrule.errors import DomainError
+from chainrule.errors import ChainruleError, DomainError
 from chainrule.lang.expr import Apply, Expr, Number, Ref
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.printing import expression_text
+from chainrule.lang.program import Equation
 
 
 @lru_cache(maxsize=256)
@@ -81,3 +82,16 @@ def text_of(e: Expr) -> str:
     if span is not None and span.end > span.start:
         return str(span.excerpt())
     return expression_text(e)
+
+
+def placed(error: ChainruleError, equation: Equation) -> ChainruleError:
+    """An error of an equation's evaluation, with its place, in terms of what the user wrote.
+
+    Outside a domain in an equation that differentiates, it is the derivative that does not exist.
+    """
+    origin = equation.origin
+    if isinstance(error, DomainError) and origin.rule in ("adjoint", "tangent"):
+        by = f" with respect to {origin.through.tensor}" if origin.through is not None else ""
+        error.message = f"the derivative of {origin.of}{by} is not defined here: {error.message}"
+        error.hint = error.hint or "ask for other derivatives alone (--wrt), or move the point"
+    return error.with_span(origin.span)

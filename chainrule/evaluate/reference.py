@@ -29,7 +29,7 @@ from chainrule.errors import (
 )
 from chainrule.evaluate.arithmetic import FloatArithmetic
 from chainrule.evaluate.arrays import NumpyArithmetic, Value, as_float, first
-from chainrule.evaluate.domains import in_domain, outside_domain, text_of
+from chainrule.evaluate.domains import in_domain, outside_domain, placed, text_of
 from chainrule.evaluate.loops import Loop
 from chainrule.evaluate.values import Sizes, bind, cell_name, check_bytes, shapes
 from chainrule.lang.expr import Apply, Expr, Number, Ref, Select
@@ -103,7 +103,7 @@ class _Runner:
                 if last[equation.target] == k:
                     self.complete(equation.target)
             except ChainruleError as error:
-                raise error.with_span(equation.origin.span) from None
+                raise placed(error, equation) from None
 
     def complete(self, name: str) -> None:
         """Check a tensor that is finished: every cell written, none of them NaN."""

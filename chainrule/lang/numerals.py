@@ -30,7 +30,9 @@ def literal(text: str, span: Span) -> Number:
         )
     if len(exponent) > 6 or abs(int(exponent or "0")) > CONSTANT_EXPONENT:
         raise LimitError(f"an exponent beyond {CONSTANT_EXPONENT:,}", span)
-    value = Fraction(mantissa) * Fraction(10) ** int(exponent or "0")
+    value = Fraction(mantissa)
+    if exponent:
+        value *= Fraction(10) ** int(exponent)
     return Number(value.numerator if value.denominator == 1 else value)
 
 
