@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import Derivative, gradient, jacobian, vjp
-from chainrule.document.blocks import Document, MathBlock
+from chainrule.document.blocks import MathBlock
 from chainrule.errors import (
     DerivativeError,
     InputError,
@@ -38,6 +38,7 @@ from chainrule.spec import Specification
 
 if TYPE_CHECKING:
     from chainrule.explain.trace import Trace
+    from chainrule.render import Page
 
 TRACE_OPTIONS = frozenset({
     "mode", "of", "wrt", "seed", "tangent", "digits", "granularity", "order", "fanout", "title",
@@ -174,22 +175,24 @@ class Formula:
             options["wrt"] = [options["wrt"]]
         return trace(self.program, _merged(values, given), **options)
 
-    def graph(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Document:
+    def graph(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Page:
         """The computation graph as a document that notebooks draw, with values where given."""
         from chainrule.document.blocks import Figure
+        from chainrule.render import Page  # lazily: only showing needs it
 
         blocks = self.trace(values, mode="forward", graph=True, **named).document.blocks
         figures = tuple(block for block in blocks if isinstance(block, Figure))
-        return Document("Computation graph", figures)
+        return Page("Computation graph", figures)
 
-    def document(self) -> Document:
+    def document(self) -> Page:
         """The equations, typeset."""
         from chainrule.document.notation import Notation  # lazily: only showing needs them
         from chainrule.explain.work import equation_math
+        from chainrule.render import Page
 
         notation = Notation(self.program.tensors)
         blocks = tuple(MathBlock(equation_math(notation, e)) for e in self.program.equations)
-        return Document("", blocks)
+        return Page("", blocks)
 
     def __str__(self) -> str:
         return program_text(self.program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,17 @@ def test_modules_stay_small() -> None:
     for path in FILES:
         lines = path.read_text(encoding="utf-8").count("\n")
         assert lines <= 600, f"{path} has {lines} lines: split it"
+
+
+@pytest.mark.parametrize(("words", "most"), [
+    (["-m", "chainrule", "--help"], 1.0),
+    (["-c", "import chainrule"], 0.6),
+    (["-m", "chainrule", "trace", "y = ln(x1) + x1*x2 - sin(x2)", "--at", "x1=2", "x2=5"], 2.0),
+], ids=["help", "import", "trace"])
+def test_a_cold_start_is_quick_even_on_a_busy_machine(words: list[str], most: float) -> None:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *words], capture_output=True, check=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < most  # benchmarks/start_up.py prints what they really are

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from chainrule.diff import split
 from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import gradient, hessian, jacobian, vjp
 from chainrule.errors import DerivativeError
@@ -258,6 +259,26 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_gradient_of(name):
     agrees(*LAYERS[name])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_cutting_deep_expressions_changes_no_gradient(name, monkeypatch):
+    monkeypatch.setattr(split, "DEPTH", 2)
+    agrees(*LAYERS[name])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 64])
+def test_a_part_of_a_branch_not_taken_is_not_looked_at(depth, monkeypatch):
+    monkeypatch.setattr(split, "DEPTH", depth)
+    p = program("input x[N]\nL = sum(i) (ln(sqrt(x[i])*2)^2 if x[i] > 0 else sin(1/(x[i] - 1)))")
+    d, f = gradient(p), jvp(p)
+    x = np.array([2.0, -1.0])
+    expected = [np.log(2 * np.sqrt(2)) / 2, -np.cos(-0.5) / 4]
+    np.testing.assert_allclose(run(d.program, {"x": x})[d.names["x"]], expected, 1e-14)
+    slope = run(f.program, {"x": x, f.seeds["x"]: [1, 1]})[f.names["L"]]
+    assert slope == pytest.approx(sum(expected), rel=1e-14)
+    at_one = run(d.program, {"x": [1.0, -1.0]})  # where the other branch would divide by zero
+    assert at_one[d.names["x"]][0] == pytest.approx(np.log(2))
 
 
 SOFTMAX = "input z[N,K]\np[n,i] = exp(z[n,i])/sum(k) exp(z[n,k])\n"

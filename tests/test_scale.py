@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from chainrule.diff.forward import jvp
+from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import gradient
 from chainrule.evaluate.reference import run
 from chainrule.lang.program import Program
@@ -74,3 +74,20 @@ def test_a_sum_of_ten_thousand_uses_has_one_adjoint() -> None:
     found = [e for e in d.program.equations if e.target == "x_bar"]
     assert len(found) == 10_000
     assert run(d.program, {"x": 1.0}, keep="outputs")["x_bar"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("formula", "second"),
+    [
+        ("*".join(["x"] * 190), 190 * 189),
+        (" + ".join(f"x^{k}" for k in range(1, 190)), sum(k * (k - 1) for k in range(190))),
+        ("exp(ln(" * 45 + "x" + "))" * 45, 0),
+        ("1/(" * 90 + "x" + ")" * 90, 0),
+        ("(" * 80 + "x" + "*x/x)" * 80, 0),
+    ],
+)
+def test_one_very_deep_formula_has_second_derivatives(formula: str, second: float) -> None:
+    h = hvp(program(f"y = {formula}"))
+    found = run(h.program, {"x": 1.0, h.seeds["x"]: 1.0}, keep="outputs")[h.names["x"]]
+    assert found == pytest.approx(second, abs=1e-9)
+    assert str(h.program)

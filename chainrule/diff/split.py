@@ -32,6 +32,7 @@ from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Origin, Program, Tensor, fresh
 
 Ranges = dict[str, Integer]
+DEPTH = 64  # operations inside each other that one equation keeps
 
 
 def split(program: Program) -> Program:
@@ -45,13 +46,14 @@ def split(program: Program) -> Program:
 
 
 def _nested(body: Expr) -> bool:
-    """Whether a reduction stands anywhere but as a term of the body."""
-    if not reduces(body):
-        return False
-    stack = [t.body if isinstance(t, Reduce) else t for _, t in terms(body)]
+    """Whether a reduction stands anywhere but as a term of the body, or there is much of it."""
+    whole = [body] if not reduces(body) else [t for _, t in terms(body)]
+    stack = [t.body if isinstance(t, Reduce) else t for t in whole]
+    nodes = 0
     while stack:
         node = stack.pop()
-        if isinstance(node, Reduce):
+        nodes += 1
+        if isinstance(node, Reduce) or nodes > DEPTH:  # so much that it may be deep
             return True
         if not isinstance(node, ArgReduce):
             stack.extend(_valued(node))
@@ -81,7 +83,7 @@ class _Split:
         if len(found) == 1 and found[0][1] is e:
             if isinstance(e, Reduce):
                 return self.root(e, ranges, equation)
-            return self.hoist(e, ranges, equation.condition, equation)
+            return self.hoist(e, ranges, equation.condition, equation)[0]
         done = {id(t): self.terms(t, ranges, equation) for _, t in found}
         if all(done[id(t)] is t for _, t in found):
             return e
@@ -95,38 +97,48 @@ class _Split:
                           both(body.condition, inner.condition), inner.body, body.span)
         inside = {**ranges, **{r.name: r.size for r in body.indices if r.size is not None}}
         guard = both(equation.condition, body.condition)
-        new = self.hoist(body.body, inside, guard, equation)
+        new, _ = self.hoist(body.body, inside, guard, equation)
         return body if new is body.body else replace(body, body=new)
 
-    def hoist(self, e: Expr, ranges: Ranges, guard: Expr | None, equation: Equation) -> Expr:
-        """The expression with its reductions replaced by references to equations of their own."""
+    def hoist(
+        self, e: Expr, ranges: Ranges, guard: Expr | None, equation: Equation
+    ) -> tuple[Expr, int]:
+        """The expression with equations of their own for its reductions, and how deep it is."""
         if isinstance(e, ArgReduce | Ref):
-            return e
+            return e, 0
         if isinstance(e, Reduce):
-            return self.part(self.root(e, ranges, replace(equation, condition=guard)), ranges,
-                             guard, equation)
+            alone = self.root(e, ranges, replace(equation, condition=guard))
+            if guard is not None:
+                alone = replace(alone, body=select(guard, alone.body, ZERO))
+            return self.part(alone, e.op, ranges, equation), 0
         if isinstance(e, Select):
-            then = self.hoist(e.then, ranges, both(guard, e.condition), equation)
+            then, left = self.hoist(e.then, ranges, both(guard, e.condition), equation)
             negation = Apply("not", (e.condition,))
-            otherwise = self.hoist(e.otherwise, ranges, both(guard, negation), equation)
-            if then is e.then and otherwise is e.otherwise:
-                return e
-            return Select(e.condition, then, otherwise, e.span)
+            otherwise, right = self.hoist(e.otherwise, ranges, both(guard, negation), equation)
+            if then is not e.then or otherwise is not e.otherwise:
+                e = Select(e.condition, then, otherwise, e.span)
+            return e, 1 + max(left, right)
         parts = children(e)
-        done = tuple(self.hoist(part, ranges, guard, equation) for part in parts)
-        if all(a is b for a, b in zip(parts, done, strict=True)):
-            return e
-        return rebuild(e, done)
+        done, depths = [], [0]
+        for part in parts:
+            new, depth = self.hoist(part, ranges, guard, equation)
+            done.append(new)
+            depths.append(depth)
+        if any(a is not b for a, b in zip(parts, done, strict=True)):
+            e = rebuild(e, tuple(done))
+        if max(depths) < DEPTH:
+            return e, 1 + max(depths)
+        body = e if guard is None else select(guard, e, ZERO)
+        return self.part(body, "part", ranges, equation), 0
 
-    def part(self, e: Reduce, ranges: Ranges, guard: Expr | None, equation: Equation) -> Ref:
-        if guard is not None:
-            e = replace(e, body=select(guard, e.body, ZERO))
-        bound = {r.name for r in e.indices}
-        names = [n for n in dict.fromkeys(free_indices(e)) if n not in bound]
+    def part(self, e: Expr, word: str, ranges: Ranges, equation: Equation) -> Ref:
+        """A reference to an equation of its own for `e`, over the indices that stand in it."""
+        names = free_indices(e)
         loops = tuple(Range(n, ranges[n]) for n in ranges if n in names)
         subscripts = tuple(index(r.name) for r in loops)
-        name = fresh(f"{equation.target}_{e.op}", self.tensors)
+        name = fresh(f"{equation.target}_{word}", self.tensors)
         self.tensors[name] = Tensor(name, tuple(r.size for r in loops if r.size is not None))
-        origin = Origin("part", equation.target, span=e.span or equation.origin.span)
+        span = getattr(e, "span", None) or equation.origin.span
+        origin = Origin("part", equation.target, span=span)
         self.equations.append(Equation(name, subscripts, loops, e, origin=origin))
-        return Ref(name, subscripts, span=e.span)
+        return Ref(name, subscripts, span=span)

@@ -105,7 +105,8 @@ def rounded(value: Any, digits: int) -> str:
             return f"{head}e{int(tail) + int(exponent):+03d}"
         value = value if isinstance(value, float) else Rational(said)
     value = Rational(value)
-    if value != 0 and not Rational(1, 2 * 10**digits) <= abs(value) < 10**12:
+    smallest = Rational(1, 2 * 10 ** max(digits, 3))
+    if value != 0 and not smallest <= abs(value) < 10**12:
         return _scientific(value, digits)
     scaled = round(value * 10**digits)
     sign = "-" if scaled < 0 else ""

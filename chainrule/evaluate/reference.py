@@ -37,6 +37,10 @@ from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.program import Equation, Program
 from chainrule.limits import LOOP_BYTES
 
+# said where a NaN arises out of numbers that are none: something overflowed on the way
+_NOT_A_NUMBER = ("something above it became infinite (exp of a large number, say): subtract the "
+                 "maximum first, or look with `trace`, which has no largest number")
+
 
 def run(
     program: Program,
@@ -116,10 +120,11 @@ class _Runner:
             return
         if type(table) is float:
             if table != table:
-                raise DomainError(f"{name} is not a number")
+                raise DomainError(f"{name} is not a number", hint=_NOT_A_NUMBER)
         elif table.dtype.kind == "f" and (bad := np.isnan(table)).any():
             place = np.unravel_index(int(np.argmax(bad)), table.shape)
-            raise DomainError(f"{cell_name(name, list(map(int, place)))} is not a number")
+            what = cell_name(name, list(map(int, place)))
+            raise DomainError(f"{what} is not a number", hint=_NOT_A_NUMBER)
 
     # --- scalars
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from chainrule.document.blocks import Block, Chain, Link, MathBlock, heading, inlines, p
-from chainrule.document.mathtree import Math, Num, Row, Words, row
+from chainrule.document.mathtree import Fence, Math, Num, Row, Words, row
 from chainrule.document.notation import Notation, is_exact, symbol
 from chainrule.evaluate.cells import Cells
 from chainrule.explain.work import (
@@ -211,8 +211,9 @@ class _Sections:
         items: list[Math | str] = []
         shown = worked.cell(value)
         for step in steps:
-            if step != shown:
-                items += ["=", step]
+            bare = step.body if isinstance(step, Fence) else step
+            if bare != shown:
+                items += ["=", bare if step is steps[-1] and len(steps) == 1 else step]
         exact = isinstance(value, Expr) or is_exact(value, worked.digits)
         return [*items, "=" if exact else "≈", shown]
 

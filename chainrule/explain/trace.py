@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.document.blocks import Block, Document, MathBlock, heading, note, p
+from chainrule.document.blocks import Block, MathBlock, heading, note, p
 from chainrule.document.mathtree import Math, row
 from chainrule.document.notation import Notation, symbol
 from chainrule.errors import InputError, did_you_mean
@@ -24,8 +24,7 @@ from chainrule.explain.sections import sections
 from chainrule.explain.tables import tables
 from chainrule.explain.work import Options, Reverse, Work, equals, equation_math
 from chainrule.lang.program import Program
-from chainrule.render import render
-from chainrule.render.to_html import fragment
+from chainrule.render import Page
 
 MODES = ("both", "forward", "reverse")
 GRANULARITIES = ("elementary", "layer")
@@ -42,23 +41,23 @@ class Trace:
     tangents of the outputs (a dictionary for each input seeded).
     """
 
-    document: Document
+    document: Page
     values: dict[str, CellArray]
     gradient: dict[str, CellArray]
     tangent: dict[str, dict[str, CellArray]]
     program: Program = field(repr=False)
 
     def __str__(self) -> str:
-        return render(self.document, "terminal")
+        return str(self.document)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return fragment(self.document)
+        return self.document._repr_html_()
 
     def _repr_latex_(self) -> str:
-        return render(self.document, "latex", fragment=True)
+        return self.document._repr_latex_()
 
 
 def trace(
@@ -113,7 +112,7 @@ def trace(
         blocks += graph_figure(work, primal, reverses)
     blocks += results(work, reverses)
     heading_text = title or f"Worked trace of {', '.join(program.outputs)}"
-    return Trace(Document(heading_text, tuple(blocks)), work.by_user_names(primal),
+    return Trace(Page(heading_text, tuple(blocks)), work.by_user_names(primal),
                  work.gradient(reverses), work.tangents(forwards), program)
 
 

@@ -37,4 +37,34 @@ def render(document: Document, format: str, **options: Any) -> str:
     return _RENDERERS[format](document, **options)
 
 
-__all__ = ["FORMATS", "render"]
+class Page(Document):
+    """A document that shows itself: as text when printed, typeset in a notebook.
+
+    >>> from chainrule.document.blocks import p
+    >>> print(Page("A title", (p("prose"),)))
+    A title
+    ═══════
+    <BLANKLINE>
+    prose
+    <BLANKLINE>
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return render(self, "terminal")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return to_html.fragment(self)
+
+    def _repr_markdown_(self) -> str:
+        return render(self, "markdown")
+
+    def _repr_latex_(self) -> str:
+        return render(self, "latex", fragment=True)
+
+
+__all__ = ["FORMATS", "Page", "render"]
