@@ -48,8 +48,8 @@ _LOOKS: Final = """
 .chainrule h2 { font-size: 1.3rem; } .chainrule h3 { font-size: 1.1rem; }
 .chainrule p, .chainrule li { max-width: 42rem; }
 .chainrule math { font-size: 1.08em; }
-.chainrule .display, .chainrule .scroll, .chainrule .drawing { overflow-x: auto;
-  margin-block: 1.1em; }
+.chainrule .display, .chainrule .scroll, .chainrule .drawing { overflow: auto hidden;
+  margin-block: .8em; padding-block: .3em; }
 .chainrule .display math { width: max-content; margin-inline: 1.6em auto; }
 .chainrule :focus-visible { outline: 2px solid var(--cr-accent); outline-offset: 2px; }
 .chainrule table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
