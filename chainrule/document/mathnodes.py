@@ -8,7 +8,9 @@ nodes stand the tables of symbols and operators and a few questions that the wal
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 class Math:
@@ -148,6 +150,18 @@ class Mark(Math):
     """The body, emphasised: a winner, a factor that cancels."""
 
     body: Math
+
+
+def separated(items: Iterable[Any], by: Any) -> list[Any]:
+    """The items with `by` between neighbours: commas in a list of arguments, or in prose.
+
+    >>> separated(["a", "b", "c"], ", ")
+    ['a', ', ', 'b', ', ', 'c']
+    """
+    found: list[Any] = []
+    for item in items:
+        found += [by, item] if found else [item]
+    return found
 
 
 def row(*items: Math | str) -> Row:

@@ -39,6 +39,7 @@ from chainrule.document.mathnodes import (
     Words,
     display_width,
     row,
+    separated,
 )
 from chainrule.document.mathtext import tall, text, text_block
 
@@ -67,6 +68,7 @@ __all__ = [
     "latex_words",
     "mathml",
     "row",
+    "separated",
     "tall",
     "text",
     "text_block",

@@ -32,6 +32,7 @@ from chainrule.document.mathtree import (
     Under,
     Words,
     row,
+    separated,
 )
 from chainrule.lang.expr import (
     Apply,
@@ -239,14 +240,14 @@ class Notation:
                     else self._at(e.args[0], value, level if level != _RELATION else _SUM))
             associative = symbols[0] in ("+", "·")
             right = self._at(e.args[1], value, level if associative else level + 1)
-            if _negative(right):
+            if leads_with_minus(right):
                 right = Fence(right)
-            if literal and _negative(left):
+            if literal and leads_with_minus(left):
                 level = _SUM
             return row(*_flat(left, symbols[0]), symbols[0], *_flat(right, symbols[0])), level
         if form == "prefix":
             inner = self._at(e.args[0], value, _PRODUCT)
-            if _negative(inner):
+            if leads_with_minus(inner):
                 inner = Fence(inner)
             return row(symbols[0], *_flat(inner, "·")), _SUM
         if form == "fraction":
@@ -254,7 +255,7 @@ class Notation:
         if form in ("power", "square"):
             base = self._at(e.args[0], value, _ATOM)
             exponent = Num("2") if form == "square" else self.expression(e.args[1], value)
-            if _negative(base) or isinstance(base, Fraction):
+            if leads_with_minus(base) or isinstance(base, Fraction):
                 base = Fence(base)
             return Power(base, exponent), _POWER
         if form == "root":
@@ -266,15 +267,11 @@ class Notation:
         if form == "xlogy":
             logarithm = Function("ln", self.expression(e.args[1], value))
             return row(self._at(e.args[0], value, _PRODUCT), "·", logarithm), _PRODUCT
-        inside: list[Math | str] = []
-        for a in e.args:
-            inside += [","] if inside else []
-            inside.append(self.expression(a, value))
+        inside = separated((self.expression(a, value) for a in e.args), ",")
         head: str | Math = symbols[0]
         if len(symbols) > 1:
             head = Subscript(Identifier(symbols[0], upright=True), Num(symbols[1]))
         argument = row(*inside) if len(inside) != 1 else inside[0]
-        assert isinstance(argument, Math)
         return Function(head, argument), _ATOM
 
     def _cases(self, e: Select, value: Value | None) -> Math:
@@ -372,16 +369,18 @@ def _subscripted(base: Math, subscripts: tuple[Math, ...]) -> Math:
     return Subscript(base, only)
 
 
-def _negative(m: Math) -> bool:
+def leads_with_minus(m: Math) -> bool:
     """Whether a typeset tree begins with a minus sign."""
     if isinstance(m, Num):
         return m.text.startswith(("-", "−"))
-    return isinstance(m, Row) and bool(m.items) and (m.items[0] == Op("-") or _negative(m.items[0]))
+    if not isinstance(m, Row) or not m.items:
+        return False
+    return m.items[0] == Op("-") or leads_with_minus(m.items[0])
 
 
 def _binding(m: Math) -> int:
     """How tightly a typeset value binds."""
-    if _negative(m):
+    if leads_with_minus(m):
         return _SUM
     if isinstance(m, Fraction):
         return _POWER

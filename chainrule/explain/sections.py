@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from chainrule.document.blocks import Block, Chain, Link, MathBlock, heading, inlines, p
-from chainrule.document.mathtree import Fence, Math, Num, Row, Words, row
-from chainrule.document.notation import Notation, is_exact, symbol
+from chainrule.document.mathtree import Fence, Math, Num, Row, Words, row, separated
+from chainrule.document.notation import is_exact, symbol
 from chainrule.evaluate.cells import Cells
 from chainrule.explain.work import (
     Forward,
@@ -94,7 +94,7 @@ class _Sections:
 
     def definition(self, worked: Worked, cells: Cells, name: str,
                    equations: list[Equation]) -> list[Block]:
-        base = _base(worked)
+        base = worked.base
         title: list[str | Math] = [base.tensor(name)]
         if name in self.work.labels:
             title += [" (", symbol(self.work.labels[name]), ")"]
@@ -114,7 +114,7 @@ class _Sections:
 
     def adjoint(self, worked: Worked, r: Reverse, name: str,
                 equations: list[Equation]) -> list[Block]:
-        base = _base(worked)
+        base = worked.base
         cells = r.cells
         primal = worked.tensors[name].adjoint_of or ""
         if all(e.origin.rule == "seed" for e in equations):
@@ -131,7 +131,7 @@ class _Sections:
 
     def rule(self, worked: Worked, r: Reverse, equation: Equation) -> Block:
         """One contribution: the chain rule with its sum, then what it comes to."""
-        base = _base(worked)
+        base = worked.base
         origin = equation.origin
         left = base.tensor(equation.target, tuple(base.integer(s) for s in equation.subscripts))
         body = base.expression(equation.body)
@@ -150,10 +150,7 @@ class _Sections:
         here = [n for n in worked.tensors if n in read and n in worked.names]
         if not here:
             return []
-        listed: list[str | Math] = []
-        for name in here:
-            listed += [", "] if listed else []
-            listed.append(worked.tensor(name))
+        listed = separated(map(worked.tensor, here), ", ")
         return [p("where ", *listed, " is the position of the winner: nothing else in its window "
                   "receives a derivative")]
 
@@ -173,7 +170,7 @@ class _Sections:
     def cells(self, worked: Worked, cells: Cells, name: str, equations: list[Equation],
               routed: bool = False) -> list[Block]:
         """The cells worked one by one, and the tensor as a whole."""
-        base = _base(worked)
+        base = worked.base
         found = hits(worked.evaluator, equations)
         shape = cells[name].shape
         if not shape:
@@ -184,7 +181,7 @@ class _Sections:
         limit = SHOWN_CELLS if len(cells[name].cells) <= _MANY else _FEW
         for place in islice(interesting, limit):
             left = base.tensor(name, tuple(Num(str(n)) for n in place))
-            value = cells[name].cells[cells[name].position(place)]
+            value = cells[name][place]
             links = self.links(worked, value, found[place])
             blocks.append(MathBlock(row(left, *links, *self.since(worked, found[place]))))
         if len(interesting) > limit:
@@ -195,7 +192,7 @@ class _Sections:
         return blocks
 
     def scalar(self, worked: Worked, cells: Cells, name: str, passes: list[Pass]) -> Block:
-        base = _base(worked)
+        base = worked.base
         value = cells[name].cells[0]
         return MathBlock(row(base.tensor(name), *self.links(worked, value, passes)))
 
@@ -232,10 +229,3 @@ def _grouped(equations: Sequence[Equation]) -> list[tuple[str, list[Equation]]]:
 def _worth_showing(equation: Equation) -> bool:
     """Whether a cell of it is more than a copy or a constant."""
     return not isinstance(equation.body, Number)
-
-
-def _base(worked: Worked) -> Notation:
-    """The notation that writes formulas in symbols."""
-    return Notation(worked.tensors, worked.digits, worked.style, worked.loss, worked.names)
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.document.blocks import Block, Cell, Prose, cell, table
-from chainrule.document.mathtree import Accent, Math, Num, Row, row
+from chainrule.document.mathtree import Accent, Math, Num, Row, row, separated
 from chainrule.document.notation import Notation, symbol
 from chainrule.evaluate.cells import Cells
 from chainrule.evaluate.symbolic import plain
@@ -15,13 +15,13 @@ from chainrule.explain.worked import Worked, summed
 from chainrule.lang.expr import Number, Ref
 from chainrule.lang.program import Equation, Program
 
-Cells4 = list[Cell]
+Line = list[Cell]  # a trace's part of a row
 
 
-def tables(maker: Work, primal: Cells, forwards: Sequence[Forward],
+def tables(work: Work, primal: Cells, forwards: Sequence[Forward],
            reverses: Sequence[Reverse]) -> list[Block]:
     """One table for each forward trace, one for each reverse trace, values beside each."""
-    lay = _Tables(maker, primal)
+    lay = _Tables(work, primal)
     blocks: list[Block] = []
     for f in forwards:
         blocks.append(lay.forward(f))
@@ -33,20 +33,20 @@ def tables(maker: Work, primal: Cells, forwards: Sequence[Forward],
 
 
 class _Tables:
-    def __init__(self, maker: Work, primal: Cells) -> None:
-        self.maker = maker
+    def __init__(self, work: Work, primal: Cells) -> None:
+        self.work = work
         self.primal = primal
         self.evaluation = self.evaluation_rows()
         self.shown = False
 
     # the left-hand side of every table
 
-    def evaluation_rows(self) -> list[tuple[str, Cells4]]:
+    def evaluation_rows(self) -> list[tuple[str, Line]]:
         """A row for each input and each equation: name, formula, numbers, value."""
-        program = self.maker.program
-        worked = self.maker.worked(program, self.primal)
-        elementary = self.maker.options.granularity == "elementary"
-        rows: list[tuple[str, Cells4]] = []
+        program = self.work.program
+        worked = self.work.worked(program, self.primal)
+        elementary = self.work.options.granularity == "elementary"
+        rows: list[tuple[str, Line]] = []
         for name in program.inputs:
             source = row("=", symbol(name)) if elementary else Row(())
             rows.append((name, [cell(worked.tensor(name)), cell(source), cell(""),
@@ -55,19 +55,19 @@ class _Tables:
             rows.append((equation.target, self.row(worked, self.primal, equation)))
         if elementary:
             for name in program.outputs:
-                label = self.maker.labels.get(name, name)
-                if name in self.maker.numbers:
+                label = self.work.labels.get(name, name)
+                if name in self.work.numbers:
                     rows.append((f"={name}", [cell(symbol(label)),
                                               cell(row("=", worked.tensor(name))), cell(""),
                                               self.value(worked, self.primal, name)]))
         return rows
 
-    def row(self, worked: Worked, cells: Cells, equation: Equation) -> Cells4:
+    def row(self, worked: Worked, cells: Cells, equation: Equation) -> Line:
         name: Prose = [worked.tensor(equation.target)]
-        label = self.maker.labels.get(equation.target)
-        if label is not None and equation.target not in self.maker.program.outputs:
+        label = self.work.labels.get(equation.target)
+        if label is not None and equation.target not in self.work.program.outputs:
             name = [worked.tensor(equation.target), " (", symbol(label), ")"]
-        formula = Notation.expression(worked_base(worked), equation.body)
+        formula = worked.base.expression(equation.body)
         numbers = worked.at(equation.body, {}, numbers=True)
         value = self.value(worked, cells, equation.target)
         shown = _unless_same(numbers, value)
@@ -88,37 +88,37 @@ class _Tables:
 
     def forward(self, f: Forward) -> Block:
         program = f.derivative.program
-        worked = self.maker.worked(program, f.cells)
-        elementary = self.maker.options.granularity == "elementary"
+        worked = self.work.worked(program, f.cells)
+        elementary = self.work.options.granularity == "elementary"
         by_primal = {program.tensors[e.target].tangent_of: e for e in program.equations
                      if program.tensors[e.target].tangent_of is not None}
         rows = []
         for name, _ in self.evaluation:
-            right: Cells4 = [cell("")] * 4
+            right: Line = [cell("")] * 4
             bare = name.removeprefix("=")
             if name.startswith("="):
                 dot = f.derivative.names.get(bare)
                 if dot is not None:
-                    label = symbol(self.maker.labels.get(bare, bare))
-                    right = [cell(accent(label, "dot")), cell(row("=", worked.tensor(dot))),
+                    label = symbol(self.work.labels.get(bare, bare))
+                    right = [cell(Accent(label, "dot")), cell(row("=", worked.tensor(dot))),
                              cell(""), self.value(worked, f.cells, dot)]
             elif name in f.derivative.seeds:
                 dot = f.derivative.seeds[name]
-                given = row("=", accent(symbol(name), "dot")) if elementary else Row(())
+                given = row("=", Accent(symbol(name), "dot")) if elementary else Row(())
                 right = [cell(worked.tensor(dot)), cell(given), cell(""),
                          self.value(worked, f.cells, dot)]
             elif name in by_primal:
                 right = self.row(worked, f.cells, by_primal[name])
             rows.append(right)
         if f.of is not None:
-            seeded = row(accent(symbol(f.of), "dot"), "=", Num("1"))
+            seeded = row(Accent(symbol(f.of), "dot"), "=", Num("1"))
             caption: Prose = ["Forward mode, seeded with ", seeded,
                               ": the derivatives with respect to ", symbol(f.of)]
         else:
             caption = "Forward mode along the given direction"
         return self.beside(rows, _HEADS, caption, "Forward derivative trace ⇓")
 
-    def beside(self, rows: list[Cells4], heads: list[Prose], caption: Prose, title: str) -> Block:
+    def beside(self, rows: list[Line], heads: list[Prose], caption: Prose, title: str) -> Block:
         """A derivative trace; the first one stands beside the evaluation trace."""
         groups: list[tuple[Prose, int]] = [(title, len(heads))]
         if not self.shown:
@@ -135,16 +135,13 @@ class _Tables:
 
     def reverse(self, r: Reverse) -> Block:
         program = r.derivative.program
-        worked = self.maker.worked(program, r.cells, r.of)
-        if self.maker.options.fanout == "sum":
+        worked = self.work.worked(program, r.cells, r.of)
+        if self.work.options.fanout == "sum":
             right = self.summed_rows(program, worked, r)
             rows = [right.get(name, [cell("")] * 5) for name, _ in self.evaluation]
         else:
             rows = self.accumulated_rows(program, worked, r)
-        outputs: list[str | Math] = []
-        for name in r.of:
-            outputs += [", "] if outputs else []
-            outputs.append(symbol(self.maker.labels.get(name, name)))
+        outputs = separated((symbol(self.work.labels.get(n, n)) for n in r.of), ", ")
         caption: Prose = ["Reverse mode from ", *outputs,
                           ": all derivatives in one sweep, read upwards"]
         heads: list[Prose] = ["", "chain rule", "written out", "numbers", "value"]
@@ -152,9 +149,9 @@ class _Tables:
 
     def adjoint_name(self, worked: Worked, primal: str, adjoint: str) -> Prose:
         """x̄₁ = v̄₋₁ for an input, else v̄."""
-        elementary = self.maker.options.granularity == "elementary"
-        if elementary and primal in self.maker.program.inputs:
-            return [row(accent(symbol(primal), "bar"), "=", worked.tensor(adjoint))]
+        elementary = self.work.options.granularity == "elementary"
+        if elementary and primal in self.work.program.inputs:
+            return [row(Accent(symbol(primal), "bar"), "=", worked.tensor(adjoint))]
         return [worked.tensor(adjoint)]
 
     def uses(self, worked: Worked, r: Reverse, equation: Equation) -> tuple[Math, Math, Math]:
@@ -163,24 +160,24 @@ class _Tables:
         if origin.rule == "seed" or origin.of is None or origin.through is None:
             numbers = worked.at(equation.body, {}, numbers=True)
             if isinstance(equation.body, Ref):
-                seeded = symbol(self.maker.labels.get(origin.of or "", origin.of or ""))
+                seeded = symbol(self.work.labels.get(origin.of or "", origin.of or ""))
                 if worked.style == "bar":
-                    return accent(seeded, "bar"), Row(()), Row(())
+                    return Accent(seeded, "bar"), Row(()), Row(())
                 return numbers, Row(()), Row(())
             return numbers, Row(()), Row(())
         upstream = r.adjoints[origin.of]
         partial = worked.partial(worked.tensor(origin.of), worked.tensor(origin.through.tensor))
         rule = row(worked.tensor(upstream), "·", partial)
-        written = Notation.expression(worked_base(worked), equation.body)
+        written = worked.base.expression(equation.body)
         return rule, written, worked.at(equation.body, {}, numbers=True)
 
-    def summed_rows(self, program: Program, worked: Worked, r: Reverse) -> dict[str, Cells4]:
+    def summed_rows(self, program: Program, worked: Worked, r: Reverse) -> dict[str, Line]:
         """For each quantity its adjoint's row: the uses summed in one."""
         grouped: dict[str, list[Equation]] = {}
         for equation in program.equations:
             if program.tensors[equation.target].adjoint_of is not None:
                 grouped.setdefault(equation.target, []).append(equation)
-        rows: dict[str, Cells4] = {}
+        rows: dict[str, Line] = {}
         for adjoint, equations in grouped.items():
             primal = program.tensors[adjoint].adjoint_of or ""
             three = [self.uses(worked, r, e) for e in reversed(equations)]
@@ -191,25 +188,25 @@ class _Tables:
                 cell(self.adjoint_name(worked, primal, adjoint)), cell(row("=", rule)),
                 cell(_equal(written)), _unless_same(numbers, value),
                 Cell(value.content, used)]
-        if self.maker.options.granularity == "elementary":
+        if self.work.options.granularity == "elementary":
             for name in r.of:
                 seed = r.derivative.seeds.get(name)
                 if seed is not None:
-                    label = symbol(self.maker.labels.get(name, name))
-                    rows[f"={name}"] = [cell(accent(label, "bar")), cell(""), cell(""), cell(""),
+                    label = symbol(self.work.labels.get(name, name))
+                    rows[f"={name}"] = [cell(Accent(label, "bar")), cell(""), cell(""), cell(""),
                                         self.value(worked, r.cells, seed)]
         return rows
 
-    def accumulated_rows(self, program: Program, worked: Worked, r: Reverse) -> list[Cells4]:
+    def accumulated_rows(self, program: Program, worked: Worked, r: Reverse) -> list[Line]:
         """A row for each use, last first, then the gradient; for reading upwards."""
-        rows: list[Cells4] = []
+        rows: list[Line] = []
         running: dict[str, object] = {}
         evaluator = worked.evaluator
         for name in r.of:
             seed = r.derivative.seeds.get(name)
             if seed is not None and worked.style == "bar":
-                label = symbol(self.maker.labels.get(name, name))
-                rows.append([cell(accent(label, "bar")), cell(""), cell(""), cell(""),
+                label = symbol(self.work.labels.get(name, name))
+                rows.append([cell(Accent(label, "bar")), cell(""), cell(""), cell(""),
                              self.value(worked, r.cells, seed)])
         for equation in program.equations:
             adjoint = equation.target
@@ -227,10 +224,10 @@ class _Tables:
             shown = Row(equals(worked, CellArray((), [plain(value)])))
             rows.append([cell(worked.tensor(adjoint)), cell(row("=", rule)),
                          cell(_equal(written)), _unless_same(numbers, cell(shown)), cell(shown)])
-        for name in reversed(self.maker.inputs()):
+        for name in reversed(self.work.inputs()):
             adjoint = r.derivative.names[name]
             if worked.style == "bar":
-                rows.append([cell(accent(symbol(name), "bar")),
+                rows.append([cell(Accent(symbol(name), "bar")),
                              cell(row("=", worked.tensor(adjoint))), cell(""), cell(""),
                              self.value(worked, r.cells, adjoint)])
         rows.reverse()
@@ -238,16 +235,6 @@ class _Tables:
 
 
 _HEADS: list[Prose] = ["", "formula", "numbers", "value"]
-
-
-def worked_base(worked: Worked) -> Notation:
-    """The notation that writes formulas in symbols, under a worked one."""
-    return Notation(worked.tensors, worked.digits, worked.style, worked.loss, worked.names)
-
-
-def accent(m: Math, kind: str) -> Math:
-    """A bar or a dot over a symbol."""
-    return Accent(m, kind)
 
 
 def _sum(parts: Sequence[Math]) -> Math:

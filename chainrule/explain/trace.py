@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.document.blocks import Block, MathBlock, heading, note, p
-from chainrule.document.mathtree import Math, row
+from chainrule.document.mathtree import row, separated
 from chainrule.document.notation import Notation, symbol
 from chainrule.errors import InputError, did_you_mean
 from chainrule.evaluate.values import CellArray
@@ -120,21 +120,17 @@ def opening(work: Work, primal: Mapping[str, CellArray]) -> list[Block]:
     """The program as it was written, and the point."""
     plain = Notation(work.written.tensors, work.options.digits)
     blocks: list[Block] = [MathBlock(equation_math(plain, e)) for e in work.written.equations]
-    point: list[str | Math] = []
+    point = []
     for name in work.written.inputs:
         value = work.values.get(name)
         if value is None or isinstance(value, (list, tuple)) or hasattr(value, "shape"):
             continue
-        point += [", "] if point else []
         point.append(row(plain.tensor(name), "=", plain.number(primal[name].cells[0])))
     if point:
-        blocks.append(p("at ", *point))
+        blocks.append(p("at ", *separated(point, ", ")))
     missing = work.symbolic
     if missing and work.values:
-        listed: list[str | Math] = []
-        for name in missing:
-            listed += [", "] if listed else []
-            listed.append(plain.tensor(name))
+        listed = separated(map(plain.tensor, missing), ", ")
         blocks.append(note(*listed, " has" if len(missing) == 1 else " have",
                            " no value and stay", "s" if len(missing) == 1 else "",
                            " a symbol." if len(missing) == 1 else " symbols."))

@@ -9,7 +9,17 @@ from typing import Any
 from chainrule.diff.forward import jvp
 from chainrule.diff.reverse import Derivative, real_inputs, real_outputs, vjp
 from chainrule.diff.split import split
-from chainrule.document.mathtree import Accent, Identifier, Math, Matrix, Num, Op, Subscript, row
+from chainrule.document.mathtree import (
+    Accent,
+    Identifier,
+    Math,
+    Matrix,
+    Num,
+    Op,
+    Subscript,
+    row,
+    separated,
+)
 from chainrule.document.notation import Notation, is_exact, rounded, symbol
 from chainrule.errors import (
     DerivativeError,
@@ -290,7 +300,4 @@ def tensor_math(notation: Notation, cells: CellArray,
         part = CellArray(shape[1:], cells.cells[k * step : (k + 1) * step])
         inner = frozenset(m[1:] for m in marks if m[0] == k)
         slices.append(tensor_math(notation, part, inner))
-    inside: list[Math | str] = []
-    for m in slices:
-        inside += [",", m] if inside else [m]
-    return row(*inside)
+    return row(*separated(slices, ","))

@@ -9,8 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chainrule.document.mathtree import Fence, Function, Mark, Math, Num, Op, Row, row
-from chainrule.document.notation import _ATOM, _PRODUCT, _SUM, Notation, Value
+from chainrule.document.mathtree import Fence, Function, Mark, Math, Num, Op, Row, row, separated
+from chainrule.document.notation import (
+    _ATOM,
+    _PRODUCT,
+    _SUM,
+    Notation,
+    Value,
+    leads_with_minus,
+)
 from chainrule.evaluate.cells import CellEvaluator, target_place
 from chainrule.lang.expr import ArgReduce, Expr, IndexValue, Reduce, Ref, Select, walk
 from chainrule.lang.program import Equation
@@ -58,6 +65,7 @@ class Worked(Notation):
 
     def __init__(self, base: Notation, evaluator: CellEvaluator) -> None:
         super().__init__(base.tensors, base.digits, base.style, base.loss, base.names)
+        self.base = base  # writes formulas in symbols, at no place
         self.evaluator = evaluator
         self.place: Mapping[str, int] = {}
         self.numbers = True
@@ -94,8 +102,7 @@ class Worked(Notation):
             return self.number(e.outside.fill.value), _ATOM
         if not self.numbers:
             return self.tensor(e.tensor, tuple(Num(str(n)) for n in place)), _ATOM
-        m = self.cell(self.evaluator.tables[e.tensor].cells[
-            self.evaluator.tables[e.tensor].position(place)])
+        m = self.cell(self.evaluator.tables[e.tensor][place])
         return m, binding(m)
 
     def _reduction(self, e: Reduce) -> tuple[Math, int]:
@@ -112,10 +119,7 @@ class Worked(Notation):
         self.place = outer
         if e.op == "sum":
             return summed(written), _SUM if len(written) > 1 else _PRODUCT
-        inside: list[Math | str] = []
-        for term in written:
-            inside += [",", term] if inside else [term]
-        return Function(e.op, row(*inside)), _ATOM
+        return Function(e.op, row(*separated(written, ","))), _ATOM
 
 
 def binding(m: Math) -> int:
@@ -138,7 +142,7 @@ def summed(terms: Sequence[Math]) -> Math:
     for k, term in enumerate(terms):
         if k:
             items.append("+")
-            if _leads_with_minus(term):
+            if leads_with_minus(term):
                 term = Fence(term)
         items += term.items if isinstance(term, Row) and not isinstance(term, Fence) else [term]
     return row(*items)
@@ -150,10 +154,3 @@ def _bare(m: Math) -> Math:
         return m
     signs = [x for x in m.body.items if isinstance(x, Op) and x.text in "+-"]
     return m.body if len(signs) == 1 and m.body.items[0] == Op("-") else m
-
-
-def _leads_with_minus(m: Math) -> bool:
-    if isinstance(m, Num):
-        return m.text.startswith("-")
-    return isinstance(m, Row) and bool(m.items) and (
-        m.items[0] == Op("-") or _leads_with_minus(m.items[0]))

@@ -22,7 +22,6 @@ from typing import Any
 from chainrule.lang.expr import ONE, ZERO, Apply, Expr, Number, call, select
 
 Interval = tuple[float, float]
-HALF = Number(Fraction(1, 2))
 
 
 @dataclass(frozen=True, slots=True)
