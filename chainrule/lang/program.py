@@ -47,12 +47,14 @@ class Origin:
 
     Rules: "written" (by the user), "part" (a piece of a longer equation), "adjoint" and "tangent"
     (of the equation of `of`; an adjoint also names the reference that it differentiates by),
-    "winner" (the position that a maximum of `of` takes), "seed".
+    "winner" (the position that a maximum of `of` takes), "seed". `layer` names the layer of the
+    program that a written equation belongs to.
     """
 
     rule: str = "written"
     of: str | None = None
     through: Ref | None = None
+    layer: str | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -84,11 +86,29 @@ class Equation:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A formula of the library where a program uses it.
+
+    `name` is its path (`layer1.0.conv1`), `formula` the entry's name, `tensors` maps the names of
+    the formula's text to those in the program, `sizes` what the formula's sizes are here, `shape`
+    the output's shape in the formula's own sizes, as `floor((H + 2p - K)/s) + 1`.
+    """
+
+    name: str
+    formula: str
+    output: str
+    tensors: tuple[tuple[str, str], ...]
+    sizes: tuple[tuple[str, Integer], ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """Inputs, equations in order, outputs.
 
     `updates` pairs a state tensor with the tensor that holds its new value. `assumptions` are
     equalities of sizes that were needed and could not be decided; they are checked when run.
+    `layers` says which formulas of the library its equations were made from.
     """
 
     tensors: Mapping[str, Tensor]
@@ -98,6 +118,7 @@ class Program:
     updates: tuple[tuple[str, str], ...] = ()
     assumptions: tuple[tuple[Integer, Integer], ...] = ()
     source: str = field(default="", compare=False, repr=False)
+    layers: tuple[Layer, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return program_text(self)

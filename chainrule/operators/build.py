@@ -10,22 +10,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from chainrule.errors import DefinitionError
-from chainrule.lang.program import Equation, Program, Tensor
+from chainrule.lang.program import Equation, Layer, Program, Tensor
 from chainrule.lang.ranges import natural_order
 from chainrule.lang.verify import verify
 from chainrule.limits import NESTING
+from chainrule.operators.layers import Formed, apart
 from chainrule.operators.nodes import Elementwise, Input, Node, Operand, Where
 from chainrule.operators.views import copy
 
 _LETTERS: Final = "ijklmnpqrsuvw"
 
 
-def program_of(outputs: Mapping[str, Node]) -> Program:
+def program_of(outputs: Mapping[str, Node],
+               updates: Mapping[Input, Node] | None = None) -> Program:
     """The verified program that computes some nodes, each under its name.
 
-    Raises `DefinitionError` where two inputs share a name, and what the verifier raises.
+    `updates` maps inputs that are state to the nodes of their new values. Raises
+    `DefinitionError` where two inputs share a name, and what the verifier raises.
     """
-    nodes = in_order(outputs.values())
+    states = updates or {}
+    nodes = in_order([*outputs.values(), *states.values()])
     inputs = _inputs(nodes)
     sizes = {name for node in nodes if node.shape for n in node.shape for name in n.sizes()}
     clash = sizes & (inputs.keys() | outputs.keys())
@@ -36,18 +40,28 @@ def program_of(outputs: Mapping[str, Node]) -> Program:
     names = _names(nodes, inputs, outputs, sizes)
     letters = _letters({*names.values(), *outputs, *sizes})
     tensors = {name: node.tensor for name, node in inputs.items()}
+    taken = {*tensors, *names.values(), *sizes}
     equations: list[Equation] = []
+    layers: list[Layer] = []
     for node in nodes:
         if not isinstance(node, Input):
             name = names[id(node)]
             tensors[name] = Tensor(name, node.shape)
-            equations += node.equations(name, names, letters)
+            own = node.equations(name, names, letters)
+            if isinstance(node, Formed):
+                own = [apart(e, taken) for e in own]
+                if node.last:
+                    layers.append(node.use.layer(names))
+            equations += own
     for name, node in outputs.items():
         if names[id(node)] != name:  # an input, or a node that is two outputs
             tensors[name] = Tensor(name, node.shape)
             equations += copy(node).equations(name, names, letters)
     order = tuple(natural_order(list(inputs), 0))  # x1 before x2, as in text
-    return verify(Program(tensors, order, tuple(equations), tuple(outputs)))
+    return verify(Program(
+        tensors, order, tuple(equations), tuple(outputs),
+        tuple((node.tensor.name, names[id(new)]) for node, new in states.items()),
+        layers=tuple(layers)))
 
 
 def in_order(outputs: Iterable[Node]) -> list[Node]:

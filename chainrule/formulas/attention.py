@@ -1,0 +1,92 @@
+"""Softmax and attention.
+
+Softmax stands here as a textbook has it, and overflows as a textbook's does; programs run its
+shifted form, which the named rewrites of `chainrule.algebra.stable` make of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chainrule.formulas.entry import NEEDED, Entry, Setting
+
+_PROJECTED: Final = """
+    input x[..., T, H*E]
+    parameter Wq[H, E, D], bq[H, E], Wk[H, E, D], bk[H, E], Wv[H, E, D], bv[H, E]
+    parameter Wo[D, H, E], bo[D]
+    q[..., h, i, e_] = sum(d) Wq[h, e_, d]*x[..., i, d] + bq[h, e_]
+    k[..., h, j, e_] = sum(d) Wk[h, e_, d]*x[..., j, d] + bk[h, e_]
+    v[..., h, j, e_] = sum(d) Wv[h, e_, d]*x[..., j, d] + bv[h, e_]
+"""
+_JOINED: Final = """
+    o[..., h, i, e_] = sum(j) a[..., h, i, j]*v[..., h, j, e_]
+    y[..., i, d] = sum(h, e_) Wo[d, h, e_]*o[..., h, i, e_] + bo[d]
+    output y
+"""
+_HEADS: Final = (
+    Setting("embed_dim", "D"), Setting("num_heads", "H", NEEDED),
+    Setting("bias", "bq, bk, bv, bo", True),
+)
+_WEIGHTS: Final = {
+    **dict.fromkeys(("Wq", "Wk", "Wv", "Wo"), "xavier_uniform"),
+    **dict.fromkeys(("bq", "bk", "bv", "bo"), "zeros"),
+}
+_BIASES: Final = dict.fromkeys(("bq", "bk", "bv", "bo"), 0)
+
+ENTRIES: Final = (
+    Entry("softmax", "Softmax", """
+        input z[..., K, {J}]
+        p[..., i, {j}] = exp(z[..., i, {j}])/sum(k) exp(z[..., k, {j}])
+        """, "softmax",
+          "turns K numbers into probabilities that sum to one",
+          "Bridle 1990; Goodfellow, Bengio and Courville 2016, equation 6.29",
+          (Setting("axis", "", -1),), axes="axis", kind="activation"),
+    Entry("log_softmax", "LogSoftmax", """
+        input z[..., K, {J}]
+        y[..., i, {j}] = ln(exp(z[..., i, {j}])/sum(k) exp(z[..., k, {j}]))
+        """, "logarithm of the softmax", "log-probabilities from K numbers",
+          "Goodfellow, Bengio and Courville 2016, equation 6.30",
+          (Setting("axis", "", -1),), axes="axis", kind="activation"),
+    Entry("log_sum_exp", "LogSumExp", """
+        input z[..., K, {J}]
+        y[..., {j}] = ln(sum(k) exp(z[..., k, {j}]))
+        """, "logarithm of a sum of exponentials", "a smooth maximum",
+          "Boyd and Vandenberghe 2004, section 3.1.5",
+          (Setting("axis", "", -1),), axes="axis"),
+    Entry("attention", "Attention", """
+        input Q[..., T, E], K[..., S, E], V[..., S, D], M[T, S]
+        s[..., i, j] = sum(e_) Q[..., i, e_]*K[..., j, e_]/sqrt(E) + M[i, j]
+        a[..., i, j] = exp(s[..., i, j])/sum(r) exp(s[..., i, r])
+        y[..., i, d] = sum(j) a[..., i, j]*V[..., j, d]
+        """, "scaled dot-product attention",
+          "each query takes the mean of the values, weighed by how well their keys answer it; a "
+          "mask is added to the scores",
+          "Vaswani et al. 2017, equation 1", absent={"M": 0}, kind="attention"),
+    Entry("causal_attention", "CausalAttention", """
+        input Q[..., T, E], K[..., T, E], V[..., T, D]
+        s[..., i, j] = sum(e_) Q[..., i, e_]*K[..., j, e_]/sqrt(E)
+        a[..., i, j] = exp(s[..., i, j])/sum(r <= i) exp(s[..., i, r]) if j <= i else 0
+        y[..., i, d] = sum(j) a[..., i, j]*V[..., j, d]
+        """, "causal attention", "attention in which no token sees a later one",
+          "Vaswani et al. 2017, section 3.2.3", kind="attention"),
+    Entry("multi_head_attention", "MultiheadAttention", _PROJECTED.replace(
+            "x[..., T, H*E]", "x[..., T, D], M[T, T]").replace(
+            "parameter Wq", "size H, E, D\n    parameter Wq", 1) + """
+    s[..., h, i, j] = sum(e_) q[..., h, i, e_]*k[..., h, j, e_]/sqrt(E) + M[i, j]
+    a[..., h, i, j] = exp(s[..., h, i, j])/sum(r) exp(s[..., h, i, r])
+    """ + _JOINED, "multi-head self-attention",
+          "several attentions side by side, each in its own projection",
+          "Vaswani et al. 2017, section 3.2.2", (*_HEADS, Setting("head_dim", "E")),
+          label="attn", absent={"M": 0, **_BIASES}, initial=_WEIGHTS, kind="attention",
+          sample={"num_heads": 2}),
+    Entry("causal_self_attention", "CausalSelfAttention", _PROJECTED.replace(
+            "x[..., T, H*E]", "x[..., T, D]").replace(
+            "parameter Wq", "size H, E, D\n    parameter Wq", 1) + """
+    s[..., h, i, j] = sum(e_) q[..., h, i, e_]*k[..., h, j, e_]/sqrt(E)
+    a[..., h, i, j] = exp(s[..., h, i, j])/sum(r <= i) exp(s[..., h, i, r]) if j <= i else 0
+    """ + _JOINED, "causal multi-head self-attention",
+          "multi-head attention in which no token sees a later one",
+          "Radford, Narasimhan, Salimans and Sutskever 2018", (*_HEADS, Setting("head_dim", "E")),
+          label="attn", absent=_BIASES, initial=_WEIGHTS, kind="attention",
+          sample={"num_heads": 2}),
+)

@@ -1,0 +1,93 @@
+"""Losses: one number an example, then the mean over the examples.
+
+Each stands here as it is defined; programs run the forms that neither overflow nor cancel, which
+the named rewrites of `chainrule.algebra.stable` make of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from chainrule.formulas.entry import Entry, Setting
+
+
+def _pairwise(
+    name: str, layer: str, cell: str, title: str, purpose: str, source: str,
+    constants: Mapping[str, tuple[str, float]] | None = None, over: str = "mean",
+) -> Entry:
+    """A loss that compares numbers with targets, cell by cell."""
+    chosen = constants or {}
+    letters = ", ".join(letter for letter, _ in chosen.values())
+    return Entry(
+        name, layer,
+        f"input y[...], t[...]\n{f'constant {letters}' if letters else ''}\nL = {over}(...) {cell}",
+        title, purpose, source,
+        tuple(Setting(key, letter, default) for key, (letter, default) in chosen.items()),
+        kind="loss", label="loss",
+    )
+
+
+def _on_classes(
+    name: str, layer: str, declarations: str, example: str, title: str, purpose: str, source: str,
+    settings: tuple[Setting, ...] = (),
+) -> Entry:
+    """A loss on K classes along an axis, the mean over all examples and positions."""
+    text = f"{declarations}\nl[..., {{j}}] = {example}\nL = mean(..., {{j}}) l[..., {{j}}]"
+    return Entry(name, layer, text, title, purpose, source,
+                 (*settings, Setting("axis", "", -1)), axes="axis", kind="loss", label="loss")
+
+
+_LOGITS: Final = "input z[..., K, {J}]"
+_SOFTMAX: Final = "exp(z[..., k, {j}])/sum(r) exp(z[..., r, {j}])"
+_AT_LABEL: Final = "exp(z[..., y[..., {j}], {j}])/sum(r) exp(z[..., r, {j}])"
+
+ENTRIES: Final = (
+    _pairwise("half_squared_error", "HalfSquaredError", "1/2*(y[...] - t[...])^2",
+              "half squared error", "half the squared distance, so that its gradient is y - t",
+              "Bishop 2006, equation 5.11", over="sum"),
+    _pairwise("mse", "MSELoss", "(y[...] - t[...])^2", "mean squared error",
+              "the mean of squared differences", "Goodfellow, Bengio and Courville 2016, eq. 5.4"),
+    _pairwise("l1", "L1Loss", "abs(y[...] - t[...])", "mean absolute error",
+              "the mean of absolute differences, which outliers pull less", "Huber 1964"),
+    _pairwise("huber", "HuberLoss",
+              "(1/2*(y[...] - t[...])^2 if abs(y[...] - t[...]) <= d "
+              "else d*(abs(y[...] - t[...]) - d/2))",
+              "Huber loss", "squared near the target, absolute far from it", "Huber 1964",
+              {"delta": ("d", 1.0)}),
+    _pairwise("hinge", "HingeLoss", "max(0, 1 - t[...]*y[...])", "hinge loss",
+              "asks for a margin; targets are -1 and 1", "Cortes and Vapnik 1995"),
+    _pairwise("binary_cross_entropy", "BCELoss",
+              "(-t[...]*ln(y[...]) - (1 - t[...])*ln(1 - y[...]))",
+              "binary cross-entropy", "how surprised a probability is by yes or no",
+              "Good 1952; Bishop 2006, equation 5.21"),
+    _pairwise("binary_cross_entropy_with_logits", "BCEWithLogitsLoss",
+              "(-t[...]*ln(sigmoid(y[...])) - (1 - t[...])*ln(1 - sigmoid(y[...])))",
+              "binary cross-entropy from logits", "the same from the number before the sigmoid",
+              "Bishop 2006, section 5.2"),
+    _on_classes("cross_entropy", "CrossEntropy", "input p[..., K, {J}], t[..., K, {J}]",
+                "-sum(k) t[..., k, {j}]*ln(p[..., k, {j}])",
+                "cross-entropy", "how surprised probabilities are by a distribution of targets",
+                "Good 1952; Goodfellow, Bengio and Courville 2016, equation 3.51"),
+    _on_classes("nll", "NLLLoss", f"{_LOGITS}\nlabel y[..., {{J}}] < K",
+                "-z[..., y[..., {j}], {j}]", "negative log-likelihood",
+                "picks the label's log-probability", "Fisher 1922"),
+    _on_classes("cross_entropy_with_logits", "CrossEntropyLoss",
+                f"{_LOGITS}\nlabel y[..., {{J}}] < K\nconstant e_",
+                f"-(1 - e_)*ln({_AT_LABEL}) - e_/K*sum(k) ln({_SOFTMAX})",
+                "cross-entropy from logits with integer labels",
+                "softmax and cross-entropy in one, with label smoothing where wanted",
+                "Bridle 1990; Szegedy et al. 2016, section 7",
+                (Setting("label_smoothing", "e_", 0.0),)),
+    _on_classes("soft_cross_entropy_with_logits", "SoftCrossEntropyLoss",
+                f"{_LOGITS}, t[..., K, {{J}}]",
+                f"-sum(k) t[..., k, {{j}}]*ln({_SOFTMAX})",
+                "cross-entropy from logits with target probabilities",
+                "softmax and cross-entropy in one, for one-hot or soft targets", "Bridle 1990"),
+    _on_classes("kl", "KLDivLoss", "input q[..., K, {J}], t[..., K, {J}]",
+                "sum(k) (xlogy(t[..., k, {j}], t[..., k, {j}]) "
+                "- t[..., k, {j}]*ln(q[..., k, {j}]))",
+                "Kullback-Leibler divergence",
+                "what it costs to take one distribution for another",
+                "Kullback and Leibler 1951, equation 2.4"),
+)

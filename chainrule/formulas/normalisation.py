@@ -1,0 +1,116 @@
+"""Normalisation and dropout."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chainrule.formulas.entry import NEEDED, Entry, Setting, family
+
+_BATCH_NORM: Final = Entry(
+    "batch_norm", "BatchNorm", """
+    input x[..., C, {I}]
+    parameter gain[C], bias[C]
+    constant mu[C], v[C], eps
+    y[..., c, {i}] = gain[c]*(x[..., c, {i}] - mu[c])/sqrt(v[c] + eps) + bias[c]
+    """, "batch normalisation",
+    "centres and scales each channel, in training by the batch's own mean and variance",
+    "Ioffe and Szegedy 2015, algorithm 1",
+    (Setting("num_features", "C"), Setting("eps", "eps", 1e-5),
+     Setting("momentum", "momentum", 0.1), Setting("affine", "gain, bias", True)),
+    label="norm", absent={"gain": 1, "bias": 0},
+    initial={"gain": "ones", "bias": "zeros", "mu": "zeros", "v": "ones"},
+    training="""
+    input x[M, C, {I}]
+    parameter gain[C], bias[C]
+    constant mu[C], v[C], eps, momentum
+    m[c] = mean(n, {i}) x[n, c, {i}]
+    s[c] = mean(n, {i}) (x[n, c, {i}] - m[c])^2
+    y[n, c, {i}] = gain[c]*(x[n, c, {i}] - m[c])/sqrt(s[c] + eps) + bias[c]
+    cells = sum(n < M, {i < I}) 1
+    mu_new[c] = (1 - momentum)*mu[c] + momentum*m[c]
+    v_new[c] = (1 - momentum)*v[c] + momentum*s[c]*cells/(cells - 1)
+    output y
+    update mu = mu_new, v = v_new
+    """,
+)
+
+ENTRIES: Final = (
+    _BATCH_NORM,
+    *family(_BATCH_NORM),
+    Entry("layer_norm", "LayerNorm", """
+        input x[..., {I}]
+        parameter gain[{I}], bias[{I}]
+        constant eps
+        m[...] = mean({i}) x[..., {i}]
+        v[...] = mean({i}) (x[..., {i}] - m[...])^2
+        y[..., {i}] = gain[{i}]*(x[..., {i}] - m[...])/sqrt(v[...] + eps) + bias[{i}]
+        """, "layer normalisation", "centres and scales each example (each token) by itself",
+          "Ba, Kiros and Hinton 2016, equation 4",
+          (Setting("normalized_shape", "{I}"), Setting("eps", "eps", 1e-5),
+           Setting("elementwise_affine", "gain, bias", True), Setting("bias", "bias", True)),
+          axes="normalized_shape", label="norm", absent={"gain": 1, "bias": 0},
+          initial={"gain": "ones", "bias": "zeros"}),
+    Entry("group_norm", "GroupNorm", """
+        input x[..., G*C, {I}]
+        parameter gain[G*C], bias[G*C]
+        constant eps
+        m[..., g] = mean(c < C, {i}) x[..., g*C + c, {i}] with g < G
+        v[..., g] = mean(c < C, {i}) (x[..., g*C + c, {i}] - m[..., g])^2
+        y[..., g*C + c, {i}] = gain[g*C + c]*(x[..., g*C + c, {i}] - m[..., g])\
+/sqrt(v[..., g] + eps) + bias[g*C + c] with c < C
+        """, "group normalisation",
+          "centres and scales groups of channels of each example",
+          "Wu and He 2018, equation 7",
+          (Setting("num_groups", "G", NEEDED), Setting("num_channels", "G*C"),
+           Setting("eps", "eps", 1e-5), Setting("affine", "gain, bias", True),
+           Setting("axis", "", 1)),
+          axes="axis", label="norm", absent={"gain": 1, "bias": 0},
+          initial={"gain": "ones", "bias": "zeros"}, sample={"num_groups": 2}),
+    Entry("instance_norm", "InstanceNorm", """
+        input x[..., C, {I}]
+        parameter gain[C], bias[C]
+        constant eps
+        m[..., c] = mean({i}) x[..., c, {i}]
+        v[..., c] = mean({i}) (x[..., c, {i}] - m[..., c])^2
+        y[..., c, {i}] = gain[c]*(x[..., c, {i}] - m[..., c])/sqrt(v[..., c] + eps) + bias[c]
+        """, "instance normalisation", "centres and scales each channel of each example",
+          "Ulyanov, Vedaldi and Lempitsky 2016, equation 4",
+          (Setting("num_features", "C"), Setting("eps", "eps", 1e-5),
+           Setting("affine", "gain, bias", False), Setting("axis", "", 1)),
+          axes="axis", label="norm", absent={"gain": 1, "bias": 0},
+          initial={"gain": "ones", "bias": "zeros"}),
+    Entry("rms_norm", "RMSNorm", """
+        input x[..., {I}]
+        parameter gain[{I}]
+        constant eps
+        r[...] = sqrt(mean({i}) x[..., {i}]^2 + eps)
+        y[..., {i}] = gain[{i}]*x[..., {i}]/r[...]
+        """, "root mean square normalisation", "scales each example by itself, without centring",
+          "Zhang and Sennrich 2019, equation 4",
+          (Setting("normalized_shape", "{I}"), Setting("eps", "eps", 1e-5),
+           Setting("elementwise_affine", "gain", True)),
+          axes="normalized_shape", label="norm", absent={"gain": 1}, initial={"gain": "ones"}),
+    Entry("local_response_norm", "LocalResponseNorm", """
+        input x[..., C, {I}]
+        constant a, b, k
+        size S
+        s[..., c, {i}] = sum(r < S) x[..., c + r - S//2, {i}; \
+pad ..., S//2:(S - 1)//2, {0} with 0]^2
+        y[..., c, {i}] = x[..., c, {i}]/(k + a/S*s[..., c, {i}])^b
+        """, "local response normalisation", "lets neighbouring channels compete",
+          "Krizhevsky, Sutskever and Hinton 2012, section 3.3",
+          (Setting("size", "S", NEEDED), Setting("alpha", "a", 1e-4), Setting("beta", "b", 0.75),
+           Setting("k", "k", 1.0), Setting("axis", "", 1)), axes="axis", label="norm",
+          sample={"size": 3}),
+    Entry("dropout", "Dropout", """
+        input x[...]
+        y[...] = x[...]
+        """, "dropout", "in training, silences units at random; a mask says which",
+          "Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014",
+          (Setting("p", "p", 0.5),), kind="noise",
+          training="""
+        input x[...], mask[...]
+        constant p
+        y[...] = mask[...]*x[...]/(1 - p)
+        """),
+)
