@@ -197,6 +197,11 @@ def _specification(text: str, name: str) -> Specification:
     return Specification(program(text, name), name=name, text=text, formula=text, offset=0)
 
 
+def read(word: str) -> tuple[str, str]:
+    """The text of a file or of standard input, and what to call it in messages."""
+    return _text(word)
+
+
 def _text(word: str) -> tuple[str, str]:
     """A formula's text and what to call it: a file's name, or "formula"."""
     if word == "-":

@@ -55,12 +55,13 @@ class Function:
     aliases: tuple[str, ...] = ()
     sample: tuple[Interval, ...] = ()  # where tests draw each argument
     edges: tuple[tuple[float, ...], ...] = ()  # points that tests always try
+    cost: str = "function"  # what it counts as: add, multiply, divide, compare, free, ...
     boolean: bool = False
     jumps: bool = False  # not continuous: its derivative says nothing about differences
 
 
 def _compare(name: str, operator: str, value: Callable[..., Any], why: str) -> Function:
-    return Function(name, 2, value, (), ("infix", operator), why, boolean=True,
+    return Function(name, 2, value, (), ("infix", operator), why, cost="compare", boolean=True,
                     sample=((-2, 2), (-2, 2)), edges=((1.0, 1.0),))
 
 
@@ -98,25 +99,25 @@ _ENTRIES: tuple[Function, ...] = (
     # arithmetic
     Function("add", 2, lambda m, a, b: a + b, (lambda a, b, y: ONE, lambda a, b, y: ONE),
              ("infix", "+"), "the derivative of a sum is the sum of the derivatives",
-             sample=((-3, 3), (-3, 3))),
+             sample=((-3, 3), (-3, 3)), cost="add"),
     Function("sub", 2, lambda m, a, b: a - b, (lambda a, b, y: ONE, lambda a, b, y: Number(-1)),
              ("infix", "-"), "the derivative of a difference is the difference of the derivatives",
-             sample=((-3, 3), (-3, 3))),
+             sample=((-3, 3), (-3, 3)), cost="add"),
     Function("mul", 2, lambda m, a, b: a * b, (lambda a, b, y: b, lambda a, b, y: a),
              ("infix", "·"), "product rule: (ab)' = a'b + ab'", sample=((-3, 3), (-3, 3)),
-             edges=((0.0, 2.0),)),
+             edges=((0.0, 2.0),), cost="multiply"),
     Function("div", 2, lambda m, a, b: m.divide(a, b),
              (lambda a, b, y: ONE / b, lambda a, b, y: -(a / b**2)),
              ("fraction",), "quotient rule: (a/b)' = a'/b - a b'/b^2",
              lambda a, b: call("ne", b, ZERO), "a divisor other than 0",
-             sample=((-3, 3), (0.5, 3))),
+             sample=((-3, 3), (0.5, 3)), cost="divide"),
     Function("neg", 1, lambda m, a: -a, (lambda a, y: Number(-1),), ("prefix", "-"),
-             "a constant factor, -1, stays in front", sample=((-3, 3),)),
+             "a constant factor, -1, stays in front", sample=((-3, 3),), cost="free"),
     Function("pow", 2, lambda m, x, p: m.power(x, p),
              (lambda x, p, y: p * x ** (p - ONE), _power_by_exponent),
              ("power",), "power rule: (x^p)' = p x^(p-1), and x^p ln x in the exponent",
              _power_domain, "a positive base, or a whole exponent (not negative at base 0)",
-             sample=((0.3, 3), (-2, 3)), edges=((1.0, 2.0),)),
+             sample=((0.3, 3), (-2, 3)), edges=((1.0, 2.0),), cost="power"),
     # comparisons and logic, in conditions only
     _compare("lt", "<", lambda m, a, b: a < b, "is a less than b?"),
     _compare("le", "≤", lambda m, a, b: a <= b, "is a at most b?"),
@@ -125,11 +126,11 @@ _ENTRIES: tuple[Function, ...] = (
     _compare("eq", "=", lambda m, a, b: a == b, "are a and b equal?"),
     _compare("ne", "≠", lambda m, a, b: a != b, "do a and b differ?"),
     Function("and", 2, lambda m, a, b: m.both(a, b), (), ("infix", "and"), "both hold",
-             boolean=True),
+             boolean=True, cost="free"),
     Function("or", 2, lambda m, a, b: m.either(a, b), (), ("infix", "or"), "one of them holds",
-             boolean=True),
+             boolean=True, cost="free"),
     Function("not", 1, lambda m, a: m.negation(a), (), ("prefix", "not"), "it does not hold",
-             boolean=True),
+             boolean=True, cost="free"),
     # powers and logarithms
     Function("exp", 1, lambda m, x: m.exp(x), (lambda x, y: y,), ("call", "exp"),
              "the exponential is its own derivative", sample=((-2, 2),)),
@@ -163,39 +164,39 @@ _ENTRIES: tuple[Function, ...] = (
              lambda x: call("ge", x, ZERO), "a number that is not negative",
              sample=((0.2, 4),), edges=((4.0,),)),
     Function("square", 1, lambda m, x: x * x, (lambda x, y: 2 * x,), ("square",),
-             "the derivative of x^2 is 2x", sample=((-3, 3),), edges=((0.0,),)),
+             "the derivative of x^2 is 2x", sample=((-3, 3),), edges=((0.0,),), cost="multiply"),
     # signs, steps and roundings
     Function("abs", 1, lambda m, x: m.absolute(x), (lambda x, y: call("sign", x),),
              ("fence", "|", "|"), "the derivative of |x| is the sign of x",
              kinks=(Kink(_argument, _F(0), _F(-1), _F(1)),), sample=((-3, 3),),
-             edges=((0.0,),)),
+             edges=((0.0,),), cost="compare"),
     Function("sign", 1, lambda m, x: m.sign(x), (_zero,), ("call", "sign"),
              "a step function is flat wherever it has a derivative", sample=((-3, 3),),
-             edges=((0.0,),), jumps=True),
+             edges=((0.0,),), jumps=True, cost="compare"),
     Function("heaviside", 1, lambda m, x: m.heaviside(x), (_zero,), ("call", "H"),
              "a step function is flat wherever it has a derivative; H(0) = 1/2",
-             aliases=("H", "step"), sample=((-3, 3),), edges=((0.0,),), jumps=True),
+             aliases=("H", "step"), sample=((-3, 3),), edges=((0.0,),), jumps=True, cost="compare"),
     Function("floor", 1, lambda m, x: m.floor(x), (_zero,),
              ("fence", "⌊", "⌋"), "a step function is flat between its jumps",
-             sample=((-3, 3),), edges=((2.0,), (-0.5,)), jumps=True),
+             sample=((-3, 3),), edges=((2.0,), (-0.5,)), jumps=True, cost="compare"),
     Function("ceil", 1, lambda m, x: -m.floor(-x), (_zero,),
              ("fence", "⌈", "⌉"), "a step function is flat between its jumps",
-             sample=((-3, 3),), edges=((2.0,), (-0.5,)), jumps=True),
+             sample=((-3, 3),), edges=((2.0,), (-0.5,)), jumps=True, cost="compare"),
     Function("max", 2, lambda m, a, b: m.where(a >= b, a, b),
              (lambda a, b, y: call("heaviside", a - b), lambda a, b, y: call("heaviside", b - a)),
              ("call", "max"), "the larger argument passes its derivative; a tie splits it in two",
              kinks=(Kink(_same, _F(1, 2), _F(0), _F(1)), Kink(_same, _F(1, 2), _F(0), _F(1), 1)),
-             sample=((-3, 3), (-3, 3)), edges=((1.0, 1.0),)),
+             sample=((-3, 3), (-3, 3)), edges=((1.0, 1.0),), cost="compare"),
     Function("min", 2, lambda m, a, b: m.where(a <= b, a, b),
              (lambda a, b, y: call("heaviside", b - a), lambda a, b, y: call("heaviside", a - b)),
              ("call", "min"), "the smaller argument passes its derivative; a tie splits it in two",
              kinks=(Kink(_same, _F(1, 2), _F(0), _F(1)), Kink(_same, _F(1, 2), _F(0), _F(1), 1)),
-             sample=((-3, 3), (-3, 3)), edges=((1.0, 1.0),)),
+             sample=((-3, 3), (-3, 3)), edges=((1.0, 1.0),), cost="compare"),
     Function("relu", 1, lambda m, x: m.where(x > 0, x, x * 0),
              (lambda x, y: select(call("gt", x, ZERO), ONE, ZERO),),
              ("call", "ReLU"), "ReLU passes positive numbers and stops the others",
              kinks=(Kink(_argument, _F(0), _F(0), _F(1)),), aliases=("ReLU", "Relu"),
-             sample=((-3, 3),), edges=((0.0,),)),
+             sample=((-3, 3),), edges=((0.0,),), cost="compare"),
     # activations
     Function("sigmoid", 1, lambda m, x: m.sigmoid(x), (lambda x, y: y * (1 - y),),
              ("call", "σ"), "the logistic function's derivative reuses its value: s(1 - s)",
@@ -252,10 +253,11 @@ _ENTRIES: tuple[Function, ...] = (
              lambda x: call("lt", call("abs", x), ONE), "a number strictly between -1 and 1",
              aliases=("artanh",), sample=((-0.9, 0.9),)),
     # constants and control
-    Function("pi", 0, lambda m: m.pi(), (), ("symbol", "π"), "a constant", aliases=("π",)),
+    Function("pi", 0, lambda m: m.pi(), (), ("symbol", "π"), "a constant", aliases=("π",),
+             cost="free"),
     Function("stop_gradient", 1, lambda m, x: x, (_zero,),
              ("call", "stop_gradient"), "declared to be constant for the derivative",
-             sample=((-3, 3),), jumps=True),
+             sample=((-3, 3),), jumps=True, cost="free"),
 )
 
 FUNCTIONS: dict[str, Function] = {entry.name: entry for entry in _ENTRIES}
