@@ -63,8 +63,9 @@ class Impossible:
 
     `axis` is the axis that has none, or None for axes that have none in common; `kernel` and
     `padding` are d(k-1) + 1 and the total padding of the shortest kernel that counts (`padding`:
-    the longest); `shrink` and `stride` are the most favourable m and s, `reached` what they give.
-    All attainable m leave `residue` when divided by `modulus` (0: nothing of the sort is known).
+    the longest); `shrink` and `stride` are the most favourable m and s, `reached` what they give
+    (`rest`: the largest s or d). All attainable m leave `residue` when
+    divided by `modulus` (0: nothing of the sort is known).
     """
 
     reason: Reason

@@ -18,8 +18,9 @@ from chainrule.lang.integers import Floor, Index, Integer, known
 from chainrule.lang.program import Equation, Program
 
 Axis = tuple[str, int]  # an input's name and the number of its axis
+Rational = int | Fraction  # a fraction only where something is upsampled
 # a target's axis, and the index as a line in its position: slope, lowest and highest offset
-_Target = tuple[int, tuple[Fraction, Fraction, Fraction] | None]
+_Target = tuple[int, tuple[Rational, Rational, Rational] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ class Field:
     """
 
     along: int | None
-    jump: Fraction
-    first: Fraction
-    last: Fraction
-    over: tuple[Fraction, Fraction] | None = None
+    jump: Rational
+    first: Rational
+    last: Rational
+    over: tuple[Rational, Rational] | None = None
 
     @property
     def size(self) -> int:
@@ -45,10 +46,12 @@ class Field:
     @property
     def centre(self) -> Fraction:
         """The middle of what cell 0 sees."""
-        return (self.first + self.last) / 2
+        return Fraction(self.first + self.last) / 2
 
 
-def fields(program: Program, sizes: Mapping[str, int] | None = None) -> dict[str, dict[Axis, Field]]:
+def fields(
+    program: Program, sizes: Mapping[str, int] | None = None
+) -> dict[str, dict[Axis, Field]]:
     """For each tensor, what a cell of it sees of each axis of each data input.
 
     Sizes that are not numbers have to be given. What is not affine (a cell whose place is read from
@@ -65,7 +68,7 @@ def fields(program: Program, sizes: Mapping[str, int] | None = None) -> dict[str
     for name in program.inputs:
         tensor = program.tensors[name]
         if tensor.role == "data":
-            found[name] = {(name, k): Field(k, Fraction(1), Fraction(0), Fraction(0))
+            found[name] = {(name, k): Field(k, 1, 0, 0)
                            for k in range(len(tensor.shape))}
     for e in program.equations:
         here = _equation(e, program, given, found)
@@ -114,7 +117,7 @@ def _lengths(e: Equation, sizes: Mapping[str, int]) -> dict[str, int]:
 
 def _inverse(
     s: Integer, lengths: Mapping[str, int], sizes: Mapping[str, int]
-) -> tuple[str, Fraction, Fraction, Fraction] | None:
+) -> tuple[str, Rational, Rational, Rational] | None:
     """The index of a target's axis as `i = slope*t + low .. high` in its position t.
 
     `y[2*i + r] = x[i]` writes cell t from i = t/2 - r/2. None where several indices are strides of
@@ -132,15 +135,15 @@ def _inverse(
     if len(factors) > 2 or (rest >= abs(stride) and len(factors) > 1):
         return None
     low, high = _ends({n: c for n, c in factors.items() if n != main}, base, lengths)
-    one = Fraction(1, stride)
+    one: Rational = stride if abs(stride) == 1 else Fraction(1, stride)
     ends = sorted((-low * one, -high * one))
     return main, one, ends[0], ends[1]
 
 
-def _affine(s: Integer, lengths: Mapping[str, int]) -> tuple[dict[str, int], Fraction] | None:
+def _affine(s: Integer, lengths: Mapping[str, int]) -> tuple[dict[str, int], int] | None:
     """The factor of each index and the constant; a floor of a quotient is widened by the caller."""
     factors: dict[str, int] = {}
-    base = Fraction(0)
+    base = 0
     for monomial, c in s.terms:
         if not monomial:
             base += c
@@ -152,11 +155,11 @@ def _affine(s: Integer, lengths: Mapping[str, int]) -> tuple[dict[str, int], Fra
 
 
 def _ends(
-    factors: Mapping[str, int | Fraction], base: Fraction, lengths: Mapping[str, int]
-) -> tuple[Fraction, Fraction]:
+    factors: Mapping[str, int], base: int, lengths: Mapping[str, int]
+) -> tuple[int, int]:
     low = high = base
     for name, c in factors.items():
-        reach = Fraction(c) * (lengths[name] - 1)
+        reach = c * (lengths[name] - 1)
         low, high = (low, high + reach) if reach > 0 else (low + reach, high)
     return low, high
 
@@ -172,10 +175,10 @@ def _seen(
         name = ref.subscripts[field.along].plain
         if name in targets and targets[name or ""][1] is not None:
             return replace(field, along=targets[name or ""][0])
-        return Field(None, Fraction(0), *field.over)
+        return Field(None, 0, *field.over)
     s = known(ref.subscripts[field.along], sizes)
     cells = known(program.tensors[ref.tensor].shape[field.along], sizes).constant
-    whole = Field(None, Fraction(0), field.first,
+    whole = Field(None, 0, field.first,
                   field.last + field.jump * ((cells or 1) - 1))
     floors = [a for a in s.atoms() if isinstance(a, Floor)]
     if floors:
@@ -190,7 +193,7 @@ def _seen(
     window = {n: c for n, c in factors.items() if n not in targets}
     low, high = _ends(window, base, lengths)
     if not moving:
-        return Field(None, Fraction(0), field.first + field.jump * low,
+        return Field(None, 0, field.first + field.jump * low,
                      field.last + field.jump * high)
     axis, line = targets[moving[0]]
     if line is None:
@@ -199,7 +202,7 @@ def _seen(
                      field.last + field.jump * high,
                      (field.first + field.jump * ends[0], field.last + field.jump * ends[1]))
     slope, first, last = line
-    factor = Fraction(factors[moving[0]])
+    factor = factors[moving[0]]
     near, far = sorted((factor * first, factor * last))
     return Field(axis, field.jump * factor * slope,
                  field.first + field.jump * (low + near),
@@ -212,7 +215,7 @@ def _hull(a: Field | None, b: Field) -> Field:
         return b
     if a.along == b.along and a.jump == b.jump and a.over == b.over:
         return Field(a.along, a.jump, min(a.first, b.first), max(a.last, b.last), a.over)
-    return Field(None, Fraction(0), min(a.first, b.first), max(a.last, b.last))
+    return Field(None, 0, min(a.first, b.first), max(a.last, b.last))
 
 
 def windowed(found: Iterable[Mapping[Axis, Field]]) -> list[Axis]:

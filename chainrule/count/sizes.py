@@ -1,8 +1,8 @@
 """A network's sizes: for each layer its shape, parameters, operations and receptive field.
 
 Everything is read off the program: a layer is the equations that came from one formula, and an
-equation that came from none is a row of its own. The backward pass is the derivative program's, with
-respect to the parameters (and the inputs where asked), after what nobody reads is gone.
+equation that came from none is a row of its own. The backward pass is the derivative program's,
+with respect to the parameters (and the inputs where asked), after what nobody reads is gone.
 """
 
 from __future__ import annotations

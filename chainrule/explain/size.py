@@ -145,7 +145,7 @@ def _field(field: Field, cells: int | None) -> tuple[str, str, str]:
     return str(field.size), _fraction(field.jump), _fraction(field.first)
 
 
-def _fraction(value: Fraction) -> str:
+def _fraction(value: int | Fraction) -> str:
     return str(value)
 
 

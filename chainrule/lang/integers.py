@@ -81,19 +81,24 @@ class Integer:
     coefficient. Two are equal if their terms are, whatever the order.
     """
 
-    __slots__ = ("_hash", "_plain", "terms")
+    __slots__ = ("_constant", "_hash", "_plain", "terms")
 
     terms: tuple[tuple[Monomial, int], ...]
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
         self._hash = hash(frozenset(terms))
-        plain = None
+        plain = number = None
         if len(terms) == 1:
             monomial, coefficient = terms[0]
-            if coefficient == 1 and len(monomial) == 1 and type(monomial[0]) is Index:
+            if not monomial:
+                number = coefficient
+            elif coefficient == 1 and len(monomial) == 1 and type(monomial[0]) is Index:
                 plain = monomial[0].name
+        elif not terms:
+            number = 0
         self._plain = plain
+        self._constant = number
 
     @staticmethod
     def collect(terms: Iterator[tuple[Monomial, int]]) -> Integer:
@@ -111,11 +116,7 @@ class Integer:
     @property
     def constant(self) -> int | None:
         """The value if this is a constant, else None."""
-        if not self.terms:
-            return 0
-        if len(self.terms) == 1 and not self.terms[0][0]:
-            return self.terms[0][1]
-        return None
+        return self._constant
 
     def atoms(self) -> Iterator[Atom]:
         """All atoms, those inside floors included, in the order written, with repetitions."""
@@ -202,6 +203,9 @@ class Integer:
             return other
         if not other.terms:
             return self
+        a, b = self._constant, other._constant
+        if a is not None and b is not None:
+            return constant(a + b)
         return Integer.collect(iter(self.terms + other.terms))
 
     __radd__ = __add__
@@ -210,13 +214,24 @@ class Integer:
         return Integer(tuple((m, -c) for m, c in self.terms))
 
     def __sub__(self, other: Integer | int) -> Integer:
-        return self + (-integer(other))
+        other = integer(other)
+        a, b = self._constant, other._constant
+        if a is not None and b is not None:
+            return constant(a - b)
+        return self + (-other)
 
     def __rsub__(self, other: int) -> Integer:
         return integer(other) - self
 
     def __mul__(self, other: Integer | int) -> Integer:
         other = integer(other)
+        a, b = self._constant, other._constant
+        if a is not None and b is not None:
+            return constant(a * b)
+        if a == 1:
+            return other
+        if b == 1:
+            return self
         return Integer.collect(
             (tuple(sorted(m + n, key=lambda atom: atom.key)), c * d)
             for m, c in self.terms
@@ -233,6 +248,8 @@ class Integer:
             raise ZeroDivisionError("the divisor of a floor must be positive")
         if number == 1:
             return self
+        if number is not None and self._constant is not None:
+            return constant(self._constant // number)
         whole: list[tuple[Monomial, int]] = []
         rest: list[tuple[Monomial, int]] = []
         for monomial, c in self.terms:
@@ -347,7 +364,7 @@ def product(factors: Iterator[Integer]) -> Integer:
 
 def known(p: Integer, sizes: Mapping[str, int]) -> Integer:
     """`p` with the sizes that have values replaced by them."""
-    if not p.terms or p.plain is not None:
+    if p.constant is not None or p.plain is not None or not sizes:
         return p
     return p.substitute(
         lambda a: constant(sizes[a.name]) if isinstance(a, Size) and a.name in sizes else None
