@@ -190,11 +190,11 @@ def check_of(program: Program, of: str | None) -> None:
 
 
 def _specification(text: str, name: str) -> Specification:
-    from chainrule.lang.ranges import program  # lazily: `--help` parses nothing
+    from chainrule.formulas.calls import read  # lazily: `--help` parses nothing
 
     if name.endswith(".toml") or (name != "formula" and _LOOKS_LIKE_TOML.search(text)):
         return read_specification(text, name)
-    return Specification(program(text, name), name=name, text=text, formula=text, offset=0)
+    return Specification(read(text, name), name=name, text=text, formula=text, offset=0)
 
 
 def read(word: str) -> tuple[str, str]:

@@ -94,16 +94,20 @@ def _program(word: str, shape: tuple[str, ...], training: bool) -> _Found:
         if shapes:
             options["shape"] = next(iter(shapes.values()))
         network = zoo.load(word, **options)
-        card = zoo.card(word)
-        return _Found(network.program, card.title, "N", f"{card.about} Source: {card.source}.")
+        about = zoo.describe(word)
+        source = f" Source: {about.source}." if about.source else ""
+        return _Found(network.program, about.title, "N", f"{about.about}{source}")
     if word.endswith(".toml") or os.path.exists(word):
         text, name = common.read(word)
-        from chainrule.nn import spec
+        if _is_network(text):
+            from chainrule.nn.spec import assemble, read
 
-        if spec.is_network(text):
-            loaded = spec.read(text, name).network(shapes=_shapes(shape), training=training)
-            return _Found(loaded.program, loaded.name, "N")
-    elif word.isidentifier() or "-" in word and "=" not in word and word != "-":
+            wanted = next(iter(_shapes(shape).values()), None)
+            network = assemble(read(text, name), shape=wanted, training=training)
+            front = network.program.tensors[network.program.inputs[0]].shape[:1]
+            names = front[0].sizes() if front else []
+            return _Found(network.program, network.name, names[0] if names else None)
+    elif word != "-" and "=" not in word and not word.endswith(".txt"):
         from chainrule.errors import UnknownNameError, did_you_mean
 
         raise UnknownNameError(f"there is no network {word!r:.60}", None,
@@ -111,6 +115,16 @@ def _program(word: str, shape: tuple[str, ...], training: bool) -> _Found:
                                or f"the zoo has {', '.join(zoo.names())}")
     found = common.source((word,))
     return _Found(found.program, found.title or "Sizes", None)
+
+
+def _is_network(text: str) -> bool:
+    """Whether a TOML file describes a network rather than a formula."""
+    import tomllib
+
+    try:
+        return "layers" in tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return False
 
 
 def _shapes(words: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

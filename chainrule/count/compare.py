@@ -88,9 +88,9 @@ def _ptflops(found: Sizes, kinds: Kinds) -> Compared:
     def extra(r: Row) -> Count:
         kind = _kind(r, kinds)
         if kind == "activation":
-            return _output(found, r)
+            return plain(2 * _output(found, r))
         if kind == "pooling":
-            return _input(found, r)
+            return plain(2 * _input(found, r))
         if kind == "normalisation":
             return plain(_input(found, r) * (2 if r.weights != 0 else 1))
         return 0
@@ -100,9 +100,10 @@ def _ptflops(found: Sizes, kinds: Kinds) -> Compared:
     return Compared("ptflops", "MACs", number, (
         f"It counts our {_said(found.forward.macs)} MACs and one for each addition of a bias, "
         f"{_said(_bias_additions(found))}.",
-        f"It adds one for each output of an activation, one for each input of a pooling, and two "
-        f"for each input of a normalisation with weights: {_said(rest)}.",
-        "Sums of branches count nothing with its module backend.",
+        f"It adds two for each output of an activation and each input of a pooling (one for the "
+        f"module, one for the function that the module calls), and two for each input of a "
+        f"normalisation with weights: {_said(rest)}.",
+        "Sums of branches count nothing.",
         "It calls the sum MACs, though only a part of it are products that are added.",
     ))
 

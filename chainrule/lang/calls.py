@@ -124,6 +124,10 @@ class Calls(Reductions):
                     f"{name} cannot be defined in terms of itself", self.span(start, start + 1),
                     "a function is written out where it is called, so this would never end",
                 )
+            if names.formulas(name):
+                raise self.fail(
+                    f"{name} is a formula of the library: it works on whole tensors",
+                    f"give it an equation of its own: p = {name}(z)", start)
             known = [*CALLABLE, *REDUCTIONS, *names.macros]
             raise UnknownNameError(
                 f"{visible(name[:80])} is not a function", self.span(start, start + 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,6 +43,7 @@ class Names:
     tensors: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, None] = field(default_factory=dict)
     macros: dict[str, Macro] = field(default_factory=dict)
+    formulas: Callable[[str], bool] = lambda name: False  # whether the library knows a formula
 
 
 class Cursor:

@@ -39,6 +39,7 @@ from chainrule.lang.macros import DEPTH, Macro, check_depth
 from chainrule.lang.program import Equation, Origin, Tensor
 from chainrule.lang.subscripts import subscript, subscripts
 from chainrule.lang.tokens import WORDS, Tokenizer, Tokens
+from chainrule.lang.whole import Call, Library, whole_call
 from chainrule.limits import TENSOR_AXES
 
 _ROLES: Final = {
@@ -72,7 +73,7 @@ class Parsed:
     name: str
 
 
-def parse(text: str, name: str = "formula") -> Parsed:
+def parse(text: str, name: str = "formula", library: Library | None = None) -> Parsed:
     """The statements of a text.
 
     Raises `FormulaSyntaxError`, `UnknownNameError`, `ArityError`, `KindError`, `RangeError`,
@@ -81,7 +82,7 @@ def parse(text: str, name: str = "formula") -> Parsed:
     >>> parse("y = x^2").equations[0].body
     Apply(function='pow', args=(Ref(tensor='x', subscripts=(), outside=None), Number(value=2)))
     """
-    reader = _Reader(text, name)
+    reader = _Reader(text, name, library)
     return reader.read()
 
 
@@ -112,10 +113,14 @@ def parse_expression(
 class _Reader:
     """Reads statement after statement and keeps what they declare."""
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, library: Library | None) -> None:
         self.text = text
         self.name = name
         self.names = Names()
+        self.library = library
+        self.ranked: set[str] = set()  # tensors that have axes
+        if library is not None:
+            self.names.formulas = library.knows
         self.declared: dict[str, Tensor] = {}
         self.sizes: dict[str, Span] = {}
         self.equations: list[Equation] = []
@@ -204,6 +209,8 @@ class _Reader:
             kind = "integer" if word in ("label", "integer") else "real"
             self.declared[name] = Tensor(name, shape, kind, _ROLES[word], below=below, span=span)
             self.names.tensors[name] = kind
+            if shape:
+                self.ranked.add(name)
             if g.kinds[g.at] == "=":
                 raise g.fail(
                     "a declaration gives no value",
@@ -325,6 +332,15 @@ class _Reader:
             what = "size" if target in self.names.sizes else "function"
             raise DefinitionError(f"{target} is a {what}, it cannot be defined too", g.span(0, 1))
         g.at += 1
+        end = len(kinds) - 1
+        call = None
+        if self.library is not None and kinds[1] == "=":
+            call = whole_call(g, end, self.library, self.ranked)
+        if call is not None:
+            self._whole(g, target, call)
+            return
+        if left:
+            self.ranked.add(target)
         body, ranges, condition = self._right(g, accumulate, left)
         self._check_depth(g, body, 0)
         self.equations.append(
@@ -333,6 +349,15 @@ class _Reader:
                 Origin("written", span=g.span(0)),
             )
         )  # fmt: skip
+        if not self.names.tensors.get(target):
+            self.names.tensors[target] = "computed"
+
+    def _whole(self, g: Grammar, target: str, call: Call) -> None:
+        """`target = formula(tensors)`."""
+        g.finish(len(g.kinds) - 1)
+        self.ranked.add(target)
+        self.equations.append(
+            Equation(target, (), (), call, origin=Origin("written", span=g.span(0))))
         if not self.names.tensors.get(target):
             self.names.tensors[target] = "computed"
 

@@ -13,7 +13,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from chainrule.errors import DefinitionError, KindError, RangeError, ShapeError, did_you_mean
+from chainrule.errors import (
+    ChainruleError,
+    DefinitionError,
+    KindError,
+    RangeError,
+    ShapeError,
+    did_you_mean,
+)
 from chainrule.lang.bounds import extent, larger, solve_range
 from chainrule.lang.collector import uncollected
 from chainrule.lang.expr import (
@@ -34,12 +41,15 @@ from chainrule.lang.expr import (
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.integers import ONE, ZERO, Floor, Integer, Size, product, size
 from chainrule.lang.parse import Parsed, parse
-from chainrule.lang.program import Equation, Program, Shape, Tensor
+from chainrule.lang.program import Equation, Layer, Program, Shape, Tensor, fresh
 from chainrule.lang.verify import arity_error, verify
+from chainrule.lang.whole import Call, Library
 
 
-def program(text: str, name: str = "formula") -> Program:
+def program(text: str, name: str = "formula", library: Library | None = None) -> Program:
     """The program that a text describes, with shapes and ranges inferred, verified.
+
+    `library` says what formulas the text may call on whole tensors.
 
     Raises `FormulaSyntaxError`, `UnknownNameError`, `ShapeError`, `RangeError`, `DefinitionError`
     or another `ChainruleError`, each with the place in the text.
@@ -49,7 +59,7 @@ def program(text: str, name: str = "formula") -> Program:
     ['N', 'U']
     """
     with uncollected():
-        return infer(parse(text, name))
+        return infer(parse(text, name, library), library)
 
 
 @dataclass(slots=True)
@@ -71,16 +81,19 @@ class _Scope:
     compared: list[tuple[_Variable, _Variable]] = field(default_factory=list)
 
 
-def infer(parsed: Parsed) -> Program:
+def infer(parsed: Parsed, library: Library | None = None) -> Program:
     """The verified program of a parsed text."""
-    return _Inference(parsed).run()
+    return _Inference(parsed, library).run()
 
 
 class _Inference:
     """One run of inference; its tables grow as equations are met."""
 
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: Parsed, library: Library | None = None) -> None:
         self.parsed = parsed
+        self.library = library
+        self.layers: list[Layer] = []
+        self.updates: list[tuple[str, str]] = [*parsed.updates]
         self.tensors: dict[str, Tensor] = {}
         self.bound: dict[str, Integer] = {}  # what an unknown size turned out to be
         self.wishes: dict[str, list[str]] = {}  # names that an unknown size might take
@@ -109,6 +122,9 @@ class _Inference:
         for number, equation in enumerate(self.parsed.equations):
             if equation.target in self.inputs:
                 self.refuse_target(equation)
+            if isinstance(equation.body, Call):
+                done += [(e, None) for e in self.whole(number, equation, equation.body)]
+                continue
             scope = self.equation(number, equation)
             done.append((equation, scope))
         equations = self.finished(done)
@@ -119,11 +135,54 @@ class _Inference:
                 self.inputs, len(self.parsed.declared) - len(self.zeros))),
             equations=equations,
             outputs=outputs,
-            updates=self.parsed.updates,
+            updates=tuple(self.updates),
             assumptions=tuple((self.resolve(a), self.resolve(b)) for a, b in self.assumptions),
             source=self.parsed.text,
+            layers=tuple(self.layers),
         )
         return verify(result)
+
+    def whole(self, number: int, equation: Equation, call: Call) -> list[Equation]:
+        """The equations of a formula of the library, called on whole tensors."""
+        assert self.library is not None
+        target = equation.target
+        if self.defined_at[target] != number or target in self.pieces:
+            raise DefinitionError(f"{target} is defined twice", equation.origin.span)
+        equations = self.called(number, target, call)
+        self.pieces[target] = [self.tensors[target].shape]
+        return equations
+
+    def called(self, number: int, target: str, call: Call) -> list[Equation]:
+        """The equations of a call, those of the calls among its arguments first."""
+        assert self.library is not None
+        equations: list[Equation] = []
+        args: list[str] = []
+        for arg in call.args:
+            if isinstance(arg, Call):
+                name = fresh(f"{target}_{arg.name}", {*self.tensors, *self.defined_at,
+                                                      *self.size_names})
+                equations += self.called(number, name, arg)
+                self.pieces[name] = [self.tensors[name].shape]
+                args.append(name)
+                continue
+            if arg not in self.tensors and self.defined_at.get(arg, -1) >= number:
+                raise DefinitionError(f"{arg} is read before it is defined", call.span,
+                                      "an equation may only read what stands above it: move it up")
+            args.append(arg)
+        taken = {*self.tensors, *self.defined_at, *self.size_names}
+        try:
+            found = self.library.expand(call, target, tuple(args), self.tensors, taken)
+        except ChainruleError as error:
+            raise error.with_span(call.span) from None
+        for name, tensor in found.tensors.items():
+            self.tensors[name] = replace(tensor, span=call.span)
+            if name not in found.inputs and name != target:
+                self.pieces[name] = [tensor.shape]
+        self.inputs += found.inputs
+        self.updates += found.updates
+        self.layers.append(found.layer)
+        return [*equations, *(replace(e, origin=replace(e.origin, span=call.span))
+                              for e in found.equations)]
 
     def refuse_target(self, equation: Equation) -> None:
         name = equation.target

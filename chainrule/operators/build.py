@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from chainrule.errors import DefinitionError
+from chainrule.formulas.renaming import apart
 from chainrule.lang.program import Equation, Layer, Program, Tensor
 from chainrule.lang.ranges import natural_order
 from chainrule.lang.verify import verify
 from chainrule.limits import NESTING
-from chainrule.operators.layers import Formed, apart
+from chainrule.operators.layers import Formed
 from chainrule.operators.nodes import Elementwise, Input, Node, Operand, Where
 from chainrule.operators.views import copy
 
