@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "size": "Size a network: shapes, parameters, operations, receptive fields.",
     "convolve": "Work a convolution by hand: size, windows, gradients.",
     "conv": "Find the kernels, strides, paddings and dilations that give a size.",
+    "formulas": "List the library of layers and losses, or derive one of them.",
     "functions": "List the functions of the language, with their derivatives.",
     "doctor": "Say what is installed and whether it works.",
     "completion": "Print a completion script for a shell.",
