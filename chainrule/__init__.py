@@ -56,6 +56,8 @@ def __getattr__(name: str) -> Any:
     if name in _WHERE:
         module, attribute = _WHERE[name]
         found = getattr(import_module(module), attribute)
+    elif name == "nn":
+        found = import_module("chainrule.nn")
     elif name.startswith("_"):
         raise AttributeError(name)
     else:

@@ -42,8 +42,8 @@ from chainrule.errors import (
     UnknownNameError,
     did_you_mean,
 )
+from chainrule.formulas.calls import read as program
 from chainrule.lang.program import Program
-from chainrule.lang.ranges import program
 from chainrule.limits import LITERAL_DIGITS, TENSOR_AXES
 from chainrule.literals import number, value
 from chainrule.personal import index_number_matrix
@@ -103,7 +103,7 @@ def read_specification(text: str, name: str = "specification") -> Specification:
     (Fraction(1, 10), Fraction(1, 3))
     """
     text = text.replace("\r\n", "\n")
-    data = _toml(text, name)
+    data = toml_tables(text, name)
     _check_keys(data, _KEYS, "", text, name)
     formula = data.get("formula")
     if not isinstance(formula, str):
@@ -162,7 +162,7 @@ def _move_span(
 # --- TOML -----------------------------------------------------------------------------------------
 
 
-def _toml(text: str, name: str) -> dict[str, Any]:
+def toml_tables(text: str, name: str) -> dict[str, Any]:
     """The tables of a TOML text, with its floats as exact fractions."""
     if len(text) > SPECIFICATION_CHARACTERS:
         raise LimitError(

@@ -9,6 +9,7 @@ import click
 
 from chainrule.cli import common
 
+_SECTIONS = ("layers", "shapes", "operations", "memory", "tools")
 _TOOLS = ("torchinfo", "fvcore", "ptflops")
 
 
@@ -28,13 +29,14 @@ _TOOLS = ("torchinfo", "fvcore", "ptflops")
 @click.option("--training", is_flag=True, help="Build the network as it is in training.")
 @click.option("--compare", multiple=True, type=click.Choice(_TOOLS),
               help="Explain what another tool reports.")
-@click.option("--shapes/--no-shapes", default=True, help="Work out each shape.")
+@click.option("--only", multiple=True, type=click.Choice(_SECTIONS),
+              help="Show this section alone; may be given several times.")
 @click.option("--picture", is_flag=True, help="Draw the graph of the layers, with sizes.")
 @common.output_options()
 def command(
     network: str, shape: tuple[str, ...], batch: str, sizes: tuple[str, ...], skip_padding: bool,
-    input_gradient: bool, training: bool, compare: tuple[str, ...], shapes: bool, picture: bool,
-    format: str | None, output: str | None,
+    input_gradient: bool, training: bool, compare: tuple[str, ...], only: tuple[str, ...],
+    picture: bool, format: str | None, output: str | None,
 ) -> None:
     """Size a network: shapes with their formulas, parameters, operations, receptive fields.
 
@@ -45,26 +47,20 @@ def command(
     """
     from chainrule.count.compare import compare as compared
     from chainrule.count.sizes import sizes as count
-    from chainrule.formulas.library import LIBRARY
 
     found = _program(network, shape, training)
     given = _given(found.program, sizes)
     if found.batch is not None and batch.isdigit():
         given[found.batch] = _whole("--batch", batch)
-    neutral = {name: frozenset(k for k, v in e.absent.items() if v == 0)
-               for name, e in LIBRARY.items()}
-    result = count(found.program, given, padding=not skip_padding, input_gradient=input_gradient,
-                   neutral=neutral)
-    kinds = {name: e.kind for name, e in LIBRARY.items()}
-    others = [compared(tool, result, kinds) for tool in compare]
+    result = count(found.program, given, padding=not skip_padding, input_gradient=input_gradient)
+    others = [compared(tool, result) for tool in compare]
     if common.chosen_format(format, output) == "json":
         common.emit_data(_data(result, others, found), output)
         return
     from chainrule.explain.size import describe
 
-    titles = {name: e.title for name, e in LIBRARY.items()}
-    document = describe(result, found.title, batch=found.batch, shapes=shapes, compared=others,
-                        note_text=found.note, titles=titles)
+    document = describe(result, found.title, batch=found.batch, only=only or _SECTIONS,
+                        compared=others, note_text="" if only else found.note)
     if picture:
         from dataclasses import replace
 

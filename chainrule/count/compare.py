@@ -2,13 +2,13 @@
 
 Their rules, as their sources have them (torchinfo 1.8, ptflops 0.7.5, fvcore 0.1.5): each counts
 MACs for what multiplies by weights, and they differ in biases, in what has no weights, and in
-whether positions are counted. The numbers are made from our own counts by those rules; `kinds` says
-of each formula whether it is an activation, a pooling, a normalisation or another layer.
+whether positions are counted. The numbers are made from our own counts by those rules, and from
+what each formula's entry says it is: an activation, a pooling, a normalisation or another layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,7 @@ from chainrule.count.memory import cells
 from chainrule.count.operations import Count, plain
 from chainrule.count.sizes import Row, Sizes
 from chainrule.errors import UnknownNameError, did_you_mean
-
-Kinds = Mapping[str, str]
+from chainrule.formulas.library import LIBRARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +29,18 @@ class Compared:
     reasons: tuple[str, ...]
 
 
-def compare(tool: str, found: Sizes, kinds: Kinds) -> Compared:
+def compare(tool: str, found: Sizes) -> Compared:
     """What a tool would report; raises `UnknownNameError` for one that is not known here."""
     make = _TOOLS.get(tool)
     if make is None:
         raise UnknownNameError(f"nothing is known here of {tool!r:.40}", None,
                                did_you_mean(tool, list(_TOOLS)) or f"one of {', '.join(_TOOLS)}")
-    return make(found, kinds)
+    return make(found)
 
 
-def _kind(r: Row, kinds: Kinds) -> str:
-    return kinds.get(r.layer.formula, "") if r.layer is not None else ""
+def _kind(r: Row) -> str:
+    entry = LIBRARY.get(r.layer.formula) if r.layer is not None else None
+    return "" if entry is None else entry.kind
 
 
 def _output(found: Sizes, r: Row) -> Count:
@@ -69,8 +69,8 @@ def _bias_additions(found: Sizes) -> Count:
     return _sum(found, lambda r: _output(found, r) if r.biases != 0 and r.forward.macs != 0 else 0)
 
 
-def _torchinfo(found: Sizes, kinds: Kinds) -> Compared:
-    norms = _sum(found, lambda r: r.parameters if _kind(r, kinds) == "normalisation" else 0)
+def _torchinfo(found: Sizes) -> Compared:
+    norms = _sum(found, lambda r: r.parameters if _kind(r) == "normalisation" else 0)
     number = plain(found.forward.macs + _bias_additions(found) + norms)
     return Compared("torchinfo", "mult-adds", number, (
         f"It counts a mult-add for each weight and each output position: our "
@@ -84,9 +84,9 @@ def _torchinfo(found: Sizes, kinds: Kinds) -> Compared:
     ))
 
 
-def _ptflops(found: Sizes, kinds: Kinds) -> Compared:
+def _ptflops(found: Sizes) -> Compared:
     def extra(r: Row) -> Count:
-        kind = _kind(r, kinds)
+        kind = _kind(r)
         if kind == "activation":
             return plain(2 * _output(found, r))
         if kind == "pooling":
@@ -108,9 +108,9 @@ def _ptflops(found: Sizes, kinds: Kinds) -> Compared:
     ))
 
 
-def _fvcore(found: Sizes, kinds: Kinds) -> Compared:
+def _fvcore(found: Sizes) -> Compared:
     norms = _sum(found, lambda r: plain(_input(found, r) * (2 if r.weights != 0 else 1))
-                 if _kind(r, kinds) == "normalisation" else 0)
+                 if _kind(r) == "normalisation" else 0)
     number = plain(found.forward.macs + norms)
     return Compared("fvcore", "flops", number, (
         f"What it calls a flop is a MAC, one fused multiply-add: our {_said(found.forward.macs)}. "

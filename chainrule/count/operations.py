@@ -141,7 +141,7 @@ class _Counter:
                 cells = min(cells, times) if isinstance(cells, int) and isinstance(times, int) \
                     else cells
             self.add("additions", times - cells)
-            if _is_product(e.body) and ranges.keys() <= names:
+            if times != cells and _is_product(e.body) and ranges.keys() <= names:
                 self.add("macs", times)
         return Operations(**self.counts)
 

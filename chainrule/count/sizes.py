@@ -14,6 +14,7 @@ from chainrule.count.memory import Memory, cells, memory, reads
 from chainrule.count.operations import NONE, Count, Operations, of_program, plain, total
 from chainrule.count.receptive import Axis, Field, fields, windowed
 from chainrule.diff.reverse import vjp
+from chainrule.formulas.library import LIBRARY
 from chainrule.lang.expr import Apply, Expr, Ref, Select, children
 from chainrule.lang.integers import known
 from chainrule.lang.program import Equation, Layer, Program, Shape
@@ -90,14 +91,12 @@ def _add(numbers: Iterable[Count]) -> Count:
 def sizes(
     program: Program, given: Mapping[str, int] | None = None, *, padding: bool = True,
     input_gradient: bool = False, of: str | None = None,
-    neutral: Mapping[str, frozenset[str]] | None = None,
 ) -> Sizes:
     """The sizes of a program, layer by layer.
 
     `given` are values of sizes that are names (the batch, as a rule 1); others stay names. With
     `padding` False what is multiplied by padding is not counted. `of` is the output to go back
-    from, the first by default; `input_gradient` counts the gradients of the data too. `neutral`
-    names, for each formula, the parameters that are biases.
+    from, the first by default; `input_gradient` counts the gradients of the data too.
     """
     values = dict(given or {})
     wanted = _wanted(program, input_gradient)
@@ -113,7 +112,7 @@ def sizes(
     seen = fields(program, values)
     axes = tuple(windowed(seen[row] for row in dict.fromkeys(e.target for e in program.equations)))
     layers = {layer.name: layer for layer in program.layers}
-    counted = _parameters(program, where, layers, values, neutral or {})
+    counted = _parameters(program, where, layers, values)
     rows = []
     for name, output in _outputs(program, where, layers).items():
         weights, biases = counted.get(name, (0, 0))
@@ -184,9 +183,12 @@ def _outputs(
 
 def _parameters(
     program: Program, where: Mapping[str, str], layers: Mapping[str, Layer],
-    values: Mapping[str, int], neutral: Mapping[str, frozenset[str]],
+    values: Mapping[str, int],
 ) -> dict[str, tuple[Count, Count]]:
-    """Weights and biases of each row; a parameter counts where it is used first."""
+    """Weights and biases of each row; a parameter counts where it is used first.
+
+    A bias is what is 0 where it is left out, or what is only added in an equation by hand.
+    """
     found: dict[str, tuple[Count, Count]] = {}
     met: set[str] = set()
     for e in program.equations:
@@ -198,8 +200,9 @@ def _parameters(
             if tensor.role != "parameter" or read in met:
                 continue
             met.add(read)
-            if layer is not None and layer.formula in neutral:
-                bias = local.get(read) in neutral[layer.formula]
+            entry = LIBRARY.get(layer.formula) if layer is not None else None
+            if entry is not None:
+                bias = entry.absent.get(local.get(read, "")) == 0
             else:
                 bias = added_only(e.body, read)
             weights, biases = found.get(name, (0, 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -33,6 +33,7 @@ _COUNTS: Final = (
     ("FLOPs", "flops"), ("divisions", "divisions"), ("comparisons", "comparisons"),
     ("functions", "functions"),
 )
+SECTIONS: Final = ("layers", "shapes", "operations", "memory")
 _BYTES: Final = 4  # of a float32
 
 
@@ -42,23 +43,25 @@ def amount(n: Count) -> str:
 
 
 def describe(
-    found: Sizes, title: str, *, batch: str | None = None, shapes: bool = True,
-    compared: Sequence[Compared] = (), note_text: str = "", titles: Mapping[str, str] | None = None,
+    found: Sizes, title: str, *, batch: str | None = None, only: Collection[str] = SECTIONS,
+    compared: Sequence[Compared] = (), note_text: str = "",
 ) -> Document:
     """The document of what `count.sizes.sizes` found.
 
-    `batch` is the name of the size that is the batch: its axis is not shown. `titles` says in words
-    what each formula is.
+    `batch` is the name of the size that is the batch: its axis is not shown. `only` names the
+    sections that are wanted.
     """
-    named = titles or {}
     blocks: list[Block] = [p(*_scope(found, batch))]
     if note_text:
         blocks.append(p(note_text))
-    blocks += [heading(1, "Layers"), _layers(found, batch, named), *_totals(found)]
-    if shapes:
+    if "layers" in only:
+        blocks += [heading(1, "Layers"), _layers(found, batch), *_totals(found)]
+    if "shapes" in only:
         blocks += _worked(found, batch)
-    blocks += [heading(1, "Operations"), *_operations(found)]
-    blocks += [heading(1, "Memory"), *_memory(found)]
+    if "operations" in only:
+        blocks += [heading(1, "Operations"), *_operations(found)]
+    if "memory" in only:
+        blocks += [heading(1, "Memory"), *_memory(found)]
     if compared:
         blocks += _comparisons(compared)
     return Document(title, tuple(blocks))
@@ -94,7 +97,7 @@ def _number_of_batch_axes(found: Sizes, r: Row, batch: str | None) -> int:
     return 1 if shape and batch is not None and str(shape[0]) == batch else 0
 
 
-def _layers(found: Sizes, batch: str | None, titles: Mapping[str, str]) -> Table:
+def _layers(found: Sizes, batch: str | None) -> Table:
     """Names, formulas, shapes, parameters, and how far a cell sees."""
     sees = bool(found.axes)
     heads: list[Prose | Column] = [
@@ -107,7 +110,7 @@ def _layers(found: Sizes, batch: str | None, titles: Mapping[str, str]) -> Table
     for r in found.rows:
         skip = _number_of_batch_axes(found, r, batch)
         shape = " × ".join(map(str, r.shape[skip:])) or "1"
-        line = [cell(r.name), cell(_formula(r, titles)), cell(shape), _amount(r.weights),
+        line = [cell(r.name), cell(_formula(r)), cell(shape), _amount(r.weights),
                 _amount(r.biases)]
         rows.append([*line, *(map(cell, _sees(found, r)) if sees else ())])
     total = [cell("all", emphasis=True), cell(""), cell(""),
@@ -116,7 +119,7 @@ def _layers(found: Sizes, batch: str | None, titles: Mapping[str, str]) -> Table
     return table(heads, rows)
 
 
-def _formula(r: Row, titles: Mapping[str, str]) -> str:
+def _formula(r: Row) -> str:
     return r.layer.formula if r.layer is not None else "written"
 
 

@@ -25,7 +25,7 @@ _JOINED: Final = """
 """
 _HEADS: Final = (
     Setting("embed_dim", "D"), Setting("num_heads", "H", NEEDED),
-    Setting("bias", "bq, bk, bv, bo", True),
+    Setting("bias", "bq, bk, bv, bo", True), Setting("head_dim", "E", "H*E = D"),
 )
 _WEIGHTS: Final = {
     **dict.fromkeys(("Wq", "Wk", "Wv", "Wo"), "xavier_uniform"),
@@ -76,9 +76,9 @@ ENTRIES: Final = (
     a[..., h, i, j] = exp(s[..., h, i, j])/sum(r) exp(s[..., h, i, r])
     """ + _JOINED, "multi-head self-attention",
           "several attentions side by side, each in its own projection",
-          "Vaswani et al. 2017, section 3.2.2", (*_HEADS, Setting("head_dim", "E")),
+          "Vaswani et al. 2017, section 3.2.2", _HEADS,
           label="attn", absent={"M": 0, **_BIASES}, initial=_WEIGHTS, kind="attention",
-          sample={"num_heads": 2}),
+          sample={"num_heads": 2, "embed_dim": 4}, more=({"head_dim": 3},)),
     Entry("causal_self_attention", "CausalSelfAttention", _PROJECTED.replace(
             "x[..., T, H*E]", "x[..., T, D]").replace(
             "parameter Wq", "size H, E, D\n    parameter Wq", 1) + """
@@ -86,7 +86,7 @@ ENTRIES: Final = (
     a[..., h, i, j] = exp(s[..., h, i, j])/sum(r <= i) exp(s[..., h, i, r]) if j <= i else 0
     """ + _JOINED, "causal multi-head self-attention",
           "multi-head attention in which no token sees a later one",
-          "Radford, Narasimhan, Salimans and Sutskever 2018", (*_HEADS, Setting("head_dim", "E")),
+          "Radford, Narasimhan, Salimans and Sutskever 2018", _HEADS,
           label="attn", absent=_BIASES, initial=_WEIGHTS, kind="attention",
-          sample={"num_heads": 2}),
+          sample={"num_heads": 2, "embed_dim": 4}, more=({"head_dim": 3},)),
 )

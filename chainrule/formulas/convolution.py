@@ -28,6 +28,7 @@ _SETTINGS: Final = (
     Setting("bias", "b", True),
 )
 _SAMPLE: Final = {"out_channels": 4, "kernel_size": 3, "stride": 2, "padding": 1}
+_MORE: Final = ({"groups": 2}, {"dilation": 2, "stride": 1, "padding": 2}, {"kernel_size": 1})
 
 _CORRELATION: Final = """
     input x[..., G*C, {I}]
@@ -43,6 +44,7 @@ ENTRIES: Final = (
         "slides a small kernel over its input and looks for one pattern everywhere",
         "LeCun, Bottou, Bengio and Haffner 1998; Dumoulin and Visin 2016, arXiv:1603.07285",
         _SETTINGS, absent={"b": 0}, initial={"w": "he_uniform", "b": "zeros"}, sample=_SAMPLE,
+        more=_MORE,
     )),
     *family(Entry(
         "true_conv", "TrueConv", """
@@ -54,7 +56,7 @@ ENTRIES: Final = (
         """, "true convolution",
         "the convolution of mathematics and signal processing: the kernel is flipped",
         "Oppenheim and Schafer 2010, section 2.3", _SETTINGS, label="conv", absent={"b": 0},
-        initial={"w": "he_uniform", "b": "zeros"}, sample=_SAMPLE,
+        initial={"w": "he_uniform", "b": "zeros"}, sample=_SAMPLE, more=_MORE,
     )),
     *family(Entry(
         "conv_transpose", "ConvTranspose", """
@@ -73,5 +75,6 @@ with {i < s*(I - 1) + d*(K - 1) + 1 - 2*p + a}
          Setting("padding", "{p}", 0, least=0), Setting("output_padding", "{a}", 0, least=0),
          Setting("groups", "G", 1), Setting("bias", "b", True), Setting("dilation", "{d}", 1)),
         label="up", absent={"b": 0}, initial={"w": "he_uniform", "b": "zeros"}, sample=_SAMPLE,
+        more=(*_MORE, {"output_padding": 1}),
     )),
 )

@@ -30,7 +30,8 @@ class Setting:
 
     `stands_for` says what it is in the text: sizes (`"G*C"`, or `"{s}"` for one an axis of the
     window, `"{p:q}"` for a pair), a tensor that may be left out, or a constant. `default` is a
-    value; a formula in the other sizes as text; None where it follows from the inputs; or NEEDED.
+    value; a formula in the other sizes as text, or an equation that it solves (`"H*E = D"`); None
+    where it follows from the inputs; or NEEDED.
     `words` are values with a name: `"same"` for a padding. Sizes are at least `least`.
     """
 
@@ -60,6 +61,10 @@ class Entry:
     setting (its length, or for "axis" what follows that axis); or "rest", all that the text does
     not name. `absent` says what a tensor that is left out is replaced by (a bias by 0), `initial`
     how parameters begin, `training` is the text where training differs (batch statistics).
+
+    Its tests come from it, too: `sample` is a choice of settings to try it with, `more` are further
+    ones (each added to the sample's), and `draws` tells where an input's cells lie if not anywhere:
+    "positive", "probabilities" (between 0 and 1), "bits" (0 or 1), "signs" (-1 or 1).
     """
 
     name: str
@@ -76,7 +81,9 @@ class Entry:
     training: str | None = None
     kind: str = "layer"
     aliases: tuple[str, ...] = ()
-    sample: Mapping[str, object] = field(default_factory=dict)  # settings that tests try
+    sample: Mapping[str, object] = field(default_factory=dict)
+    more: tuple[Mapping[str, object], ...] = ()
+    draws: Mapping[str, str] = field(default_factory=dict)
 
     def setting(self, name: str) -> Setting | None:
         """The setting of that name."""

@@ -17,7 +17,7 @@ from typing import Final
 
 from chainrule.errors import InputError, ShapeError, UnknownNameError, did_you_mean
 from chainrule.formulas.entry import NEEDED, Entry, Setting, Value
-from chainrule.formulas.template import declared, name_on_axis, program_of
+from chainrule.formulas.template import declared, name_on_axis, program_of, written_axes
 from chainrule.lang.expr import (
     Apply,
     ArgReduce,
@@ -26,6 +26,7 @@ from chainrule.lang.expr import (
     Number,
     Outside,
     Range,
+    Read,
     Reduce,
     Ref,
     Select,
@@ -37,7 +38,18 @@ from chainrule.lang.expr import (
     rebuild,
     sub,
 )
-from chainrule.lang.integers import ONE, ZERO, Index, Integer, Size, constant, known, product, size
+from chainrule.lang.integers import (
+    ONE,
+    ZERO,
+    Index,
+    Integer,
+    Size,
+    atom,
+    constant,
+    known,
+    product,
+    size,
+)
 from chainrule.lang.parse import parse_expression
 from chainrule.lang.program import Equation, Program, Shape, Tensor
 
@@ -148,8 +160,9 @@ def _axes(
     leading = len(shape) - fixed - count
     if leading < 0 or count < 0 or (leading > 0 and not spread):
         least = fixed + max(count, 0)
+        axes_text = written_axes(items, max(count, 0))
         raise ShapeError(
-            f"{entry.name} wants {'at least ' * spread}{least} axes, {main}[{', '.join(items)}]: "
+            f"{entry.name} wants {'at least ' * spread}{least} axes, {main}{axes_text}: "
             f"found {len(shape)}, ({', '.join(map(str, shape))})", None,
             "a batch of one is an axis of its own" if leading < 0 else None)
     return leading, count
@@ -246,6 +259,10 @@ def _sizes(
             raise ShapeError(f"{entry.name}: {setting.name} has {len(each)} numbers for {axes} "
                              "axes", None, "give one number, or one for each axis")
     for axis, one in enumerate(each):
+        if isinstance(one, str) and one == setting.default and "=" in one:
+            left, right = (polynomial(side.strip(), names) for side in one.split("="))
+            yield left, right, True
+            return
         if isinstance(one, str) and (one in setting.words or one == setting.default):
             texts = [t.strip() for t in setting.words.get(one, one).split(":")]
             ends = [polynomial(_on_axis(t, axis, count, setting.per_axis), names) for t in texts]
@@ -445,6 +462,10 @@ class _Placing:
                 return self.sizes.get(a.name)
             if isinstance(a, Index) and a.name in zero:
                 return ZERO
+            if isinstance(a, Read):  # a label chooses the cell
+                place = self.reference(a.ref, zero)
+                assert isinstance(place, Ref)
+                return atom(Read(place))
             return None
 
         found = s.substitute(put)

@@ -65,7 +65,8 @@ ENTRIES: Final = (
         input x[..., I, {J}]
         size s
         y[..., {j}] = x[..., s, {j}]
-        """, "one cell of an axis", "takes one token, one channel, one row", "",
+        """, "one cell of an axis", "takes one token, one channel, one row",
+          "PyTorch, select; NumPy, basic indexing",
           (Setting("axis", "", 1), Setting("index", "s", 0, least=0)), axes="axis"),
     Entry("add", "Add", """
         input x[...], f[...]
@@ -87,7 +88,8 @@ ENTRIES: Final = (
     Entry("flatten", "Flatten", """
         input x[..., {I}]
         f[..., flat({i}; {I})] = x[..., {i}]
-        """, "flatten", "puts all cells of an example into one vector, the last axis fastest", "",
+        """, "flatten", "puts all cells of an example into one vector, the last axis fastest",
+          "PyTorch, Flatten; row-major order",
           (Setting("start_dim", "", 1),), axes="start_dim", kind="shape"),
     Entry("patches", "Patches", """
         input x[..., C, {P*I}]

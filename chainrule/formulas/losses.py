@@ -15,6 +15,7 @@ from chainrule.formulas.entry import Entry, Setting
 def _pairwise(
     name: str, layer: str, cell: str, title: str, purpose: str, source: str,
     constants: Mapping[str, tuple[str, float]] | None = None, over: str = "mean",
+    draws: Mapping[str, str] | None = None,
 ) -> Entry:
     """A loss that compares numbers with targets, cell by cell."""
     chosen = constants or {}
@@ -24,18 +25,19 @@ def _pairwise(
         f"input y[...], t[...]\n{f'constant {letters}' if letters else ''}\nL = {over}(...) {cell}",
         title, purpose, source,
         tuple(Setting(key, letter, default) for key, (letter, default) in chosen.items()),
-        kind="loss", label="loss",
+        kind="loss", label="loss", draws=draws or {},
     )
 
 
 def _on_classes(
     name: str, layer: str, declarations: str, example: str, title: str, purpose: str, source: str,
-    settings: tuple[Setting, ...] = (),
+    settings: tuple[Setting, ...] = (), more: tuple[Mapping[str, object], ...] = (),
 ) -> Entry:
     """A loss on K classes along an axis, the mean over all examples and positions."""
     text = f"{declarations}\nl[..., {{j}}] = {example}\nL = mean(..., {{j}}) l[..., {{j}}]"
     return Entry(name, layer, text, title, purpose, source,
-                 (*settings, Setting("axis", "", -1)), axes="axis", kind="loss", label="loss")
+                 (*settings, Setting("axis", "", -1)), axes="axis", kind="loss", label="loss",
+                 more=more, draws=dict.fromkeys("pqt", "probabilities"))
 
 
 _LOGITS: Final = "input z[..., K, {J}]"
@@ -56,15 +58,17 @@ ENTRIES: Final = (
               "Huber loss", "squared near the target, absolute far from it", "Huber 1964",
               {"delta": ("d", 1.0)}),
     _pairwise("hinge", "HingeLoss", "max(0, 1 - t[...]*y[...])", "hinge loss",
-              "asks for a margin; targets are -1 and 1", "Cortes and Vapnik 1995"),
+              "asks for a margin; targets are -1 and 1", "Cortes and Vapnik 1995",
+              draws={"t": "signs"}),
     _pairwise("binary_cross_entropy", "BCELoss",
               "(-t[...]*ln(y[...]) - (1 - t[...])*ln(1 - y[...]))",
               "binary cross-entropy", "how surprised a probability is by yes or no",
-              "Good 1952; Bishop 2006, equation 5.21"),
+              "Good 1952; Bishop 2006, equation 5.21",
+              draws=dict.fromkeys("yt", "probabilities")),
     _pairwise("binary_cross_entropy_with_logits", "BCEWithLogitsLoss",
               "(-t[...]*ln(sigmoid(y[...])) - (1 - t[...])*ln(1 - sigmoid(y[...])))",
               "binary cross-entropy from logits", "the same from the number before the sigmoid",
-              "Bishop 2006, section 5.2"),
+              "Bishop 2006, section 5.2", draws={"t": "probabilities"}),
     _on_classes("cross_entropy", "CrossEntropy", "input p[..., K, {J}], t[..., K, {J}]",
                 "-sum(k) t[..., k, {j}]*ln(p[..., k, {j}])",
                 "cross-entropy", "how surprised probabilities are by a distribution of targets",
@@ -78,7 +82,7 @@ ENTRIES: Final = (
                 "cross-entropy from logits with integer labels",
                 "softmax and cross-entropy in one, with label smoothing where wanted",
                 "Bridle 1990; Szegedy et al. 2016, section 7",
-                (Setting("label_smoothing", "e_", 0.0),)),
+                (Setting("label_smoothing", "e_", 0.0),), ({"label_smoothing": 0.1},)),
     _on_classes("soft_cross_entropy_with_logits", "SoftCrossEntropyLoss",
                 f"{_LOGITS}, t[..., K, {{J}}]",
                 f"-sum(k) t[..., k, {{j}}]*ln({_SOFTMAX})",

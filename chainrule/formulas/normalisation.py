@@ -17,8 +17,9 @@ _BATCH_NORM: Final = Entry(
     "Ioffe and Szegedy 2015, algorithm 1",
     (Setting("num_features", "C"), Setting("eps", "eps", 1e-5),
      Setting("momentum", "momentum", 0.1), Setting("affine", "gain, bias", True)),
-    label="norm", absent={"gain": 1, "bias": 0},
+    label="norm", kind="normalisation", absent={"gain": 1, "bias": 0},
     initial={"gain": "ones", "bias": "zeros", "mu": "zeros", "v": "ones"},
+    draws={"v": "positive"},
     training="""
     input x[M, C, {I}]
     parameter gain[C], bias[C]
@@ -48,8 +49,8 @@ ENTRIES: Final = (
           "Ba, Kiros and Hinton 2016, equation 4",
           (Setting("normalized_shape", "{I}"), Setting("eps", "eps", 1e-5),
            Setting("elementwise_affine", "gain, bias", True), Setting("bias", "bias", True)),
-          axes="normalized_shape", label="norm", absent={"gain": 1, "bias": 0},
-          initial={"gain": "ones", "bias": "zeros"}),
+          axes="normalized_shape", label="norm", kind="normalisation",
+          absent={"gain": 1, "bias": 0}, initial={"gain": "ones", "bias": "zeros"}),
     Entry("group_norm", "GroupNorm", """
         input x[..., G*C, {I}]
         parameter gain[G*C], bias[G*C]
@@ -64,7 +65,7 @@ ENTRIES: Final = (
           (Setting("num_groups", "G", NEEDED), Setting("num_channels", "G*C"),
            Setting("eps", "eps", 1e-5), Setting("affine", "gain, bias", True),
            Setting("axis", "", 1)),
-          axes="axis", label="norm", absent={"gain": 1, "bias": 0},
+          axes="axis", label="norm", kind="normalisation", absent={"gain": 1, "bias": 0},
           initial={"gain": "ones", "bias": "zeros"}, sample={"num_groups": 2}),
     Entry("instance_norm", "InstanceNorm", """
         input x[..., C, {I}]
@@ -77,37 +78,38 @@ ENTRIES: Final = (
           "Ulyanov, Vedaldi and Lempitsky 2016, equation 4",
           (Setting("num_features", "C"), Setting("eps", "eps", 1e-5),
            Setting("affine", "gain, bias", False), Setting("axis", "", 1)),
-          axes="axis", label="norm", absent={"gain": 1, "bias": 0},
+          axes="axis", label="norm", kind="normalisation", absent={"gain": 1, "bias": 0},
           initial={"gain": "ones", "bias": "zeros"}),
     Entry("rms_norm", "RMSNorm", """
         input x[..., {I}]
         parameter gain[{I}]
         constant eps
-        r[...] = sqrt(mean({i}) x[..., {i}]^2 + eps)
-        y[..., {i}] = gain[{i}]*x[..., {i}]/r[...]
+        s[...] = sqrt(mean({i}) x[..., {i}]^2 + eps)
+        y[..., {i}] = gain[{i}]*x[..., {i}]/s[...]
         """, "root mean square normalisation", "scales each example by itself, without centring",
           "Zhang and Sennrich 2019, equation 4",
           (Setting("normalized_shape", "{I}"), Setting("eps", "eps", 1e-5),
            Setting("elementwise_affine", "gain", True)),
-          axes="normalized_shape", label="norm", absent={"gain": 1}, initial={"gain": "ones"}),
+          axes="normalized_shape", label="norm", kind="normalisation", absent={"gain": 1},
+          initial={"gain": "ones"}),
     Entry("local_response_norm", "LocalResponseNorm", """
         input x[..., C, {I}]
         constant a, b, k
         size S
-        s[..., c, {i}] = sum(r < S) x[..., c + r - S//2, {i}; \
+        s[..., c, {i}] = sum(q < S) x[..., c + q - S//2, {i}; \
 pad ..., S//2:(S - 1)//2, {0} with 0]^2
         y[..., c, {i}] = x[..., c, {i}]/(k + a/S*s[..., c, {i}])^b
         """, "local response normalisation", "lets neighbouring channels compete",
           "Krizhevsky, Sutskever and Hinton 2012, section 3.3",
           (Setting("size", "S", NEEDED), Setting("alpha", "a", 1e-4), Setting("beta", "b", 0.75),
            Setting("k", "k", 1.0), Setting("axis", "", 1)), axes="axis", label="norm",
-          sample={"size": 3}),
+          kind="normalisation", sample={"size": 3}, more=({"size": 4, "alpha": 0.5},)),
     Entry("dropout", "Dropout", """
         input x[...]
         y[...] = x[...]
         """, "dropout", "in training, silences units at random; a mask says which",
           "Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014",
-          (Setting("p", "p", 0.5),), kind="noise",
+          (Setting("p", "p", 0.5),), kind="noise", draws={"mask": "bits"},
           training="""
         input x[...], mask[...]
         constant p

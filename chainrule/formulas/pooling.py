@@ -12,6 +12,7 @@ _WINDOW: Final = (
     Setting("padding", "{p:q}", 0, least=0),
 )
 _SAMPLE: Final = {"kernel_size": 2}
+_MORE: Final = ({"kernel_size": 3, "stride": 2, "padding": 1},)
 _AXIS: Final = (
     Setting("padding", "p:q", NEEDED, least=0),
     Setting("axis", "", -1),
@@ -25,7 +26,8 @@ ENTRIES: Final = (
         y[..., {i}] = max({k < K}) x[..., {s*i + d*k - p}; pad ..., {p:q} with -inf]
         """, "max-pooling", "keeps the strongest response of each window",
         "Yamaguchi et al. 1990; Scherer, Müller and Behnke 2010",
-        (*_WINDOW, Setting("dilation", "{d}", 1)), label="pool", sample=_SAMPLE,
+        (*_WINDOW, Setting("dilation", "{d}", 1)), label="pool", kind="pooling", sample=_SAMPLE,
+        more=(*_MORE, {"stride": 1, "dilation": 2}),
     )),
     *family(Entry(
         "avg_pool", "AvgPool", """
@@ -33,7 +35,8 @@ ENTRIES: Final = (
         size {K}, {s}, {p}, {q}
         y[..., {i}] = mean({k < K}) x[..., {s*i + k - p}; pad ..., {p:q} with 0]
         """, "average pooling", "averages each window, padding included",
-        "LeCun, Bottou, Bengio and Haffner 1998", _WINDOW, label="pool", sample=_SAMPLE,
+        "LeCun, Bottou, Bengio and Haffner 1998", _WINDOW, label="pool",
+        kind="pooling", sample=_SAMPLE, more=_MORE,
     )),
     *family(Entry(
         "avg_pool_inside", "AvgPoolInside", """
@@ -43,7 +46,8 @@ ENTRIES: Final = (
 x[..., {s*i + k - p}; pad ..., {p:q} with 0]
         """, "average pooling of what is there",
         "averages the cells of each window that are not padding",
-        "ONNX, AveragePool with count_include_pad = 0", _WINDOW, label="pool", sample=_SAMPLE,
+        "ONNX, AveragePool with count_include_pad = 0", _WINDOW, label="pool",
+        kind="pooling", sample=_SAMPLE, more=_MORE,
     )),
     *family(Entry(
         "adaptive_avg_pool", "AdaptiveAvgPool", """
@@ -53,7 +57,9 @@ x[..., {s*i + k - p}; pad ..., {p:q} with 0]
 with {i < O}
         """, "adaptive average pooling", "averages windows chosen so that the output has this size",
         "He, Zhang, Ren and Sun 2014; PyTorch, AdaptiveAvgPool",
-        (Setting("output_size", "{O}", NEEDED),), label="pool", sample={"output_size": 2},
+        (Setting("output_size", "{O}", NEEDED),), label="pool", kind="pooling",
+        sample={"output_size": 2},
+        more=({"output_size": 3},),
     )),
     *family(Entry(
         "adaptive_max_pool", "AdaptiveMaxPool", """
@@ -63,20 +69,22 @@ with {i < O}
 with {i < O}
         """, "adaptive max-pooling", "the maxima of windows so that the output has this size",
         "He, Zhang, Ren and Sun 2014; PyTorch, AdaptiveMaxPool",
-        (Setting("output_size", "{O}", NEEDED),), label="pool", sample={"output_size": 2},
+        (Setting("output_size", "{O}", NEEDED),), label="pool", kind="pooling",
+        sample={"output_size": 2},
+        more=({"output_size": 3},),
     )),
     Entry("global_avg_pool", "GlobalAvgPool", """
         input x[..., C, {I}]
         y[..., c] = mean({i}) x[..., c, {i}]
         """, "global average pooling", "one number a channel: the mean over all positions",
           "Lin, Chen and Yan 2014, section 3.2", (Setting("axis", "", 1),), axes="axis",
-          label="pool"),
+          label="pool", kind="pooling"),
     Entry("global_max_pool", "GlobalMaxPool", """
         input x[..., C, {I}]
         y[..., c] = max({i}) x[..., c, {i}]
         """, "global max-pooling", "one number a channel: the strongest response anywhere",
           "Oquab, Bottou, Laptev and Sivic 2015", (Setting("axis", "", 1),), axes="axis",
-          label="pool"),
+          label="pool", kind="pooling"),
     *family(Entry(
         "zero_pad", "ZeroPad", """
         input x[..., {I}]
@@ -85,6 +93,15 @@ with {i < O}
         """, "zero padding", "puts zeros around its input",
         "Dumoulin and Visin 2016, section 2.2",
         (Setting("padding", "{p:q}", NEEDED, least=0),), label="pad", sample={"padding": 1},
+    )),
+    *family(Entry(
+        "crop", "Crop", """
+        input x[..., {I}]
+        size {p}, {q}
+        y[..., {i}] = x[..., {i + p}] with {i < I - p - q}
+        """, "cropping", "cuts off the edges of its input",
+        "Ronneberger, Fischer and Brox 2015, section 2",
+        (Setting("cropping", "{p:q}", NEEDED, least=0),), label="crop", sample={"cropping": 1},
     )),
     Entry("constant_pad", "ConstantPad", """
         input x[..., I, {J}]
@@ -130,7 +147,7 @@ with {i < O}
         y[..., {f*i + r}] = x[..., {i}] with {r < f}
         """, "upsampling, nearest", "repeats each cell",
         "Odena, Dumoulin and Olah 2016", (Setting("scale_factor", "{f}", NEEDED),), label="up",
-        sample={"scale_factor": 2},
+        sample={"scale_factor": 2}, more=({"scale_factor": 3},),
     )),
     *family(Entry(
         "upsample_linear", "UpsampleLinear", """
@@ -142,5 +159,6 @@ with {i < O}
         "upsampling, linear", "interpolates linearly between the cells' centres",
         "ONNX, Resize with half_pixel coordinates",
         (Setting("scale_factor", "{f}", NEEDED),), label="up", sample={"scale_factor": 2},
+        more=({"scale_factor": 3},),
     )),
 )

@@ -54,6 +54,19 @@ ENTRIES: Final = (
         g[..., u] = tanh(a[..., 2*U + u] + r[..., u]*s[..., 2*U + u]) with u < U
         y[..., u] = (1 - z[..., u])*g[..., u] + z[..., u]*h[..., u]
         """, "gated recurrent unit", "an LSTM with two gates and no memory of its own",
-          "Cho et al. 2014; PyTorch, GRUCell", _SETTINGS, label="gru",
+          "Chung, Gulcehre, Cho and Bengio 2014; PyTorch, GRUCell", _SETTINGS, label="gru",
+          absent={"h": 0, "b": 0, "c": 0}, initial=_START, kind="cell", sample=_SAMPLE),
+    Entry("gru_cell_reset_first", "ResetFirstGRUCell", """
+        input x[..., V], h[..., U]
+        size U
+        parameter W[3*U, V], R[3*U, U], b[3*U], c[3*U]
+        a[..., k] = (sum(v) W[k, v]*x[..., v]) + b[k] + c[k]
+        r[..., u] = sigmoid(a[..., u] + sum(w) R[u, w]*h[..., w]) with u < U
+        z[..., u] = sigmoid(a[..., U + u] + sum(w) R[U + u, w]*h[..., w]) with u < U
+        g[..., u] = tanh(a[..., 2*U + u] + sum(w) R[2*U + u, w]*r[..., w]*h[..., w]) with u < U
+        y[..., u] = (1 - z[..., u])*g[..., u] + z[..., u]*h[..., u]
+        """, "gated recurrent unit, reset before the product",
+          "a GRU that chooses what to forget before it mixes what is left",
+          "Cho et al. 2014, equations 5 to 8", _SETTINGS, label="gru",
           absent={"h": 0, "b": 0, "c": 0}, initial=_START, kind="cell", sample=_SAMPLE),
 )

@@ -32,6 +32,7 @@ _FIRST: Final = re.compile(
     r"^\s*(?:input|label|integer)\s+([^\W\d]\w*)(?:\[([^\]]*)\])?", re.MULTILINE
 )
 _INPUTS: Final = re.compile(r"^\s*(?:input|label|integer)\s+(.*)$", re.MULTILINE)
+_LEARNT: Final = re.compile(r"^\s*(?:parameter|constant)\s+(.*)$", re.MULTILINE)
 _PAD: Final = re.compile(r"pad [^\]]* with ")
 _EMPTY: Final = re.compile(r"(?:sum|mean|max|min)\(\) ")
 
@@ -132,7 +133,32 @@ def declared_inputs(text: str) -> tuple[str, ...]:
     >>> declared_inputs("input x[N, K], m[K]")
     ('x', 'm')
     """
+    return _declared(_INPUTS, text)
+
+
+def declared_parameters(text: str) -> tuple[str, ...]:
+    """The parameters and constants of a text, in the order in which they are declared.
+
+    >>> declared_parameters("parameter W[U, V], b[U]")
+    ('W', 'b')
+    """
+    return _declared(_LEARNT, text)
+
+
+def _declared(words: re.Pattern[str], text: str) -> tuple[str, ...]:
     found: list[str] = []
-    for match in _INPUTS.finditer(text):
+    for match in words.finditer(text):
         found += _NAME.findall(re.sub(r"\[[^\]]*\]|<.*", "", match[1]))
     return tuple(found)
+
+
+def written_axes(items: tuple[str, ...], axes: int) -> str:
+    """The axes of an input as a reader wants to see them.
+
+    >>> written_axes(("...", "G*C", "{I}"), 2)
+    '[…, G*C, H, W]'
+    """
+    parts = ["…" if item == "..." else item for item in items]
+    text = ", ".join(parts)
+    text = _BRACES.sub(lambda m: _repeated(m[2], axes, ", "), text)
+    return f"[{text}]".replace(", ]", "]")

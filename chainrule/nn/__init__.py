@@ -18,11 +18,13 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.errors import UnknownNameError
+from chainrule.nn import functional
 from chainrule.nn.layers import constructor, names
-from chainrule.nn.module import Layer, Module, Residual, Sequential, Unroll
+from chainrule.nn.module import Layer, Module, Parameter, Residual, Sequential, Unroll
 from chainrule.nn.network import Network
 
-__all__ = ["Layer", "Module", "Network", "Residual", "Sequential", "Unroll"]
+__all__ = ["Layer", "Module", "Network", "Parameter", "Residual", "Sequential", "Unroll",
+           "functional"]
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,8 @@ def fans(p: Parameter) -> tuple[int, int]:
     For `w[o,c,k,l]` of a convolution that is C·K·L and O·K·L; for `W[u,v]` V and U.
     """
     sizes = [axis.constant or 1 for axis in p.tensor.shape]
+    if p.instance is None:
+        return sizes[-1] if sizes else 1, sizes[0] if sizes else 1
     for e in p.instance.equations:
         for ref, summed, others in _reads(e.body, p.local, frozenset(), []):
             names = [s.plain for s in ref.subscripts]

@@ -16,13 +16,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from chainrule.errors import InputError, UnknownNameError
+from chainrule.errors import (
+    ChainruleError,
+    InputError,
+    KindError,
+    ShapeError,
+    UnknownNameError,
+)
 from chainrule.formulas.entry import Entry, Value
 from chainrule.formulas.instance import Instance
-from chainrule.formulas.template import declared_inputs
+from chainrule.formulas.template import declared_inputs, declared_parameters
 from chainrule.lang.program import Tensor
 from chainrule.operators.layers import Use, form, name_of
 from chainrule.operators.nodes import Input, Node
+from chainrule.operators.shapes import shape_of
 from chainrule.operators.variables import Variable, stack, variable
 
 
@@ -37,7 +44,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not say what forward does")
 
     def __call__(self, *inputs: Variable, **named: Variable) -> Any:
-        return self.forward(*inputs, **named)
+        try:
+            return self.forward(*inputs, **named)
+        except ChainruleError as error:
+            _place_error(error, self.path)
+            raise
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that this one holds, by name, in the order in which it got them."""
@@ -108,14 +119,14 @@ class Layer(Module):
     def forward(self, *inputs: Variable, **named: Variable) -> Any:
         """The formula on its inputs, by place or by the names in its text."""
         entry = self.entry
-        names = declared_inputs(
-            entry.training if self.training and entry.training else entry.text)
+        text = entry.training if self.training and entry.training else entry.text
+        names = declared_inputs(text)
         if len(inputs) > len(names):
             raise InputError(f"{entry.layer} takes {', '.join(names)}: {len(names)} inputs, found "
                              f"{len(inputs)}")
         given = {name: _node(entry, value) for name, value in zip(names, inputs, strict=False)}
         for name, value in named.items():
-            if name not in names:
+            if name not in names and name not in declared_parameters(text):
                 raise UnknownNameError(f"{entry.layer} has no input {name}", None,
                                        f"its inputs are {', '.join(names)}")
             given[name] = _node(entry, value)
@@ -123,6 +134,8 @@ class Layer(Module):
         if self.uses:
             path = f"{path}_{len(self.uses) + 1}"
         use = form(entry, path, given, self.settings, self._make(path), self.training)
+        for local, node in given.items():
+            _check_integers(entry, use.instance.tensors[local], node)
         self.uses.append(use)
         outputs = [Variable(node) for node in use.outputs]
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -133,6 +146,10 @@ class Layer(Module):
         def make(tensor: Tensor, instance: Instance) -> Input:
             if tensor.role == "data":
                 return self._data(tensor, path)
+            if self.anonymous:
+                raise InputError(f"{self.entry.name} needs its {tensor.name}", None,
+                                 "a function has no parameters of its own: give it one by name, "
+                                 f"or make a layer, nn.{self.entry.layer}")
             known = self.inputs.get(tensor.name)
             if known is None:
                 first = self.path or self.name or self.entry.short
@@ -146,6 +163,18 @@ class Layer(Module):
 
         return make
 
+    def parameter(self, name: str) -> Variable:
+        """One of its parameters, by its name in the formula, for use elsewhere too.
+
+        Raises `InputError` before the layer is used in `forward`: its sizes are not known then.
+        """
+        known = self.inputs.get(name)
+        if known is None:
+            raise InputError(f"{self.entry.layer} has no parameter {name} yet", None,
+                             f"it has {', '.join(self.inputs)}" if self.inputs
+                             else "call the layer first")
+        return Variable(known)
+
     def _data(self, tensor: Tensor, path: str) -> Input:
         """The node of a data input that nobody gave: an error, unless it comes with training."""
         if self.targets:
@@ -156,6 +185,43 @@ class Layer(Module):
                              f"call it as layer({', '.join(declared_inputs(self.entry.text))})")
         return Input(Tensor(f"{name_of(path)}_{tensor.name}", tensor.shape, tensor.kind, "data",
                             below=tensor.below))
+
+
+class Parameter(Variable, Module):
+    """A parameter of a module's own: `self.scale = nn.Parameter(64, initial="ones")`.
+
+    In `forward` it is a variable like any other.
+    """
+
+    def __init__(self, *shape: Any, initial: str = "zeros") -> None:
+        self.sizes = shape_of(shape)
+        self.initial = initial
+        self.reset()
+
+    def reset(self) -> None:
+        """Become an input of the network that is being built."""
+        self.node = Input(Tensor(name_of(self.path) or "parameter", self.sizes, role="parameter"))
+
+
+def _place_error(error: ChainruleError, path: str) -> None:
+    """Let an error say in which layer it is, unless it says so already."""
+    if path and not getattr(error, "__notes__", None):
+        error.message = f"{path}: {error.message}"
+        error.add_note(f"in {path}")
+
+
+def _check_integers(entry: Entry, wanted: Tensor, node: Node) -> None:
+    """Refuse reals where a formula counts with labels or tokens, and labels that are too large."""
+    if wanted.kind != "integer":
+        return
+    if not isinstance(node, Input) or node.tensor.kind != "integer":
+        raise KindError(f"{entry.layer}: {wanted.name} holds integers, found reals", None,
+                        f"cr.input({node.name or 'y'!r}, shape=…, kind='integer', below=…)")
+    most = wanted.below.constant if wanted.below is not None else None
+    found = node.tensor.below.constant if node.tensor.below is not None else None
+    if most is not None and found is not None and found > most:
+        raise ShapeError(f"{entry.layer}: {node.name} may be up to {found - 1}, and {wanted.name} "
+                         f"is below {most}")
 
 
 def _node(entry: Entry, value: object) -> Node:

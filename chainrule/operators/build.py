@@ -23,14 +23,20 @@ _LETTERS: Final = "ijklmnpqrsuvw"
 
 
 def program_of(outputs: Mapping[str, Node],
-               updates: Mapping[Input, Node] | None = None) -> Program:
+               updates: Mapping[Input, Node] | None = None,
+               made: Iterable[Node] = ()) -> Program:
     """The verified program that computes some nodes, each under its name.
 
-    `updates` maps inputs that are state to the nodes of their new values. Raises
+    `updates` maps inputs that are state to the nodes of their new values. `made` are nodes in the
+    order in which they were made, which is then the equations' order too. Raises
     `DefinitionError` where two inputs share a name, and what the verifier raises.
     """
     states = updates or {}
-    nodes = in_order([*outputs.values(), *states.values()])
+    wanted = [*outputs.values(), *states.values()]
+    nodes = in_order(wanted)
+    if made:
+        needed = set(map(id, nodes))
+        nodes = in_order([*(node for node in made if id(node) in needed), *wanted])
     inputs = _inputs(nodes)
     sizes = {name for node in nodes if node.shape for n in node.shape for name in n.sizes()}
     clash = sizes & (inputs.keys() | outputs.keys())
