@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chainrule.algebra.stable import stabilise
 from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import Derivative, gradient, jacobian, vjp
 from chainrule.document.blocks import MathBlock
@@ -28,9 +29,10 @@ from chainrule.errors import (
     UnknownNameError,
     did_you_mean,
 )
+from chainrule.formulas.calls import read as program
 from chainrule.lang.printing import program_text
 from chainrule.lang.program import Program, fresh
-from chainrule.lang.ranges import program
+from chainrule.nn.network import Network
 from chainrule.operators.build import in_order, program_of
 from chainrule.operators.nodes import Node
 from chainrule.operators.variables import Variable, variable
@@ -52,16 +54,25 @@ class Formula:
 
     Values are given by name, `f(x1=2, x2=5)`, or as a mapping, `f({"lambda": 2})`, where a name is
     no Python identifier or is an option's. `dtype` is "float64" or "float32".
+
+    `program` is the formula as it was written, and is what is printed and traced. What is run and
+    differentiated is its stable form (`chainrule.algebra.stable`); with `stable=False` it is the
+    formula as it stands, which may overflow.
+
+    >>> formula("p[i] = exp(z[i])/sum(k) exp(z[k])")(z=[1000, 1000]).tolist()
+    [0.5, 0.5]
     """
 
-    __slots__ = ("_derivatives", "dtype", "program")
+    __slots__ = ("_derivatives", "_stabilised", "dtype", "program", "stable")
 
-    def __init__(self, program: Program, dtype: str = "float64") -> None:
+    def __init__(self, program: Program, dtype: str = "float64", stable: bool = True) -> None:
         if dtype not in _DTYPES:
             raise KindError(f"the dtype is one of {', '.join(_DTYPES)}, not {dtype!r:.40}")
         self.program = program
         self.dtype = dtype
+        self.stable = stable
         self._derivatives: dict[tuple[Any, ...], Derivative] = {}
+        self._stabilised: dict[tuple[tuple[str, ...], ...], Program] = {}
 
     # --- values
 
@@ -74,7 +85,7 @@ class Formula:
 
     def run(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
         """All outputs by name."""
-        found = self._run(self.program, _merged(values, named))
+        found = self._run(self._runnable(), _merged(values, named))
         return {name: found[name] for name in self.program.outputs}
 
     # --- derivatives
@@ -167,13 +178,19 @@ class Formula:
 
         A name that is an option's and an input's is the option; give the value in the mapping.
         """
-        from chainrule.explain.trace import trace  # lazily: only explanations need it
+        from chainrule.explain.trace import by_layers, trace  # lazily: only explanations need it
 
         options = {k: v for k, v in named.items() if k in TRACE_OPTIONS}
-        given = {k: v for k, v in named.items() if k not in TRACE_OPTIONS}
+        given = _merged(values, {k: v for k, v in named.items() if k not in TRACE_OPTIONS})
         if isinstance(options.get("wrt"), str):
             options["wrt"] = [options["wrt"]]
-        return trace(self.program, _merged(values, given), **options)
+        reason = by_layers(self.program, given, options.get("granularity"))
+        if reason is not None:
+            from chainrule.explain.layer_trace import trace_layers  # lazily: it needs NumPy
+
+            options.pop("granularity", None)
+            return trace_layers(self.program, given, reason=reason, **options)
+        return trace(self.program, given, **options)
 
     def graph(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Page:
         """The computation graph as a document that notebooks draw, with values where given."""
@@ -238,9 +255,21 @@ class Formula:
     def _derivative(self, make: Callable[..., Derivative], of: Any, wrt: Any) -> Derivative:
         if isinstance(of, str):
             self.only(of)
+        inputs = () if wrt is None else wrt
         return self._cached((make.__name__, of, wrt), lambda: make(
-            self.program, list(of) if isinstance(of, tuple) else of,
-            None if wrt is None else list(wrt)))
+            self._runnable((of,) if isinstance(of, str) else of or (), inputs),
+            list(of) if isinstance(of, tuple) else of, None if wrt is None else list(wrt)))
+
+    def _runnable(self, of: Sequence[str] = (), wrt: Sequence[str] = ()) -> Program:
+        """The program to run, which has the tensors `of`, and in which `wrt` can be moved."""
+        if not self.stable:
+            return self.program
+        tensors, inputs = self.program.tensors, self.program.inputs
+        more = tuple(n for n in of if n in tensors and n not in self.program.outputs)
+        inner = tuple(n for n in wrt if n in tensors and n not in inputs)
+        if (more, inner) not in self._stabilised:
+            self._stabilised[more, inner] = stabilise(self.program, inner, more)
+        return self._stabilised[more, inner]
 
     def _cached(self, key: tuple[Any, ...], make: Callable[[], Derivative]) -> Derivative:
         if key not in self._derivatives:
@@ -266,11 +295,12 @@ def _merged(values: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[
     return {**(values or {}), **named}
 
 
-def formula(text: str | Program | Variable | None = None, /, *more: Variable,
-            dtype: str = "float64", **outputs: Variable) -> Formula:
-    """A formula from text, from variables (`formula(y)`, `formula(y=y, z=z)`), or a program.
+def formula(text: str | Program | Variable | Network | None = None, /, *more: Variable,
+            dtype: str = "float64", stable: bool = True, **outputs: Variable) -> Formula:
+    """A formula from text, variables (`formula(y)`, `formula(y=y, z=z)`), a program or a network.
 
-    Raises what parsing and verification raise.
+    With `stable=False` it runs as written, not in its stable form. Raises what parsing and
+    verification raise.
 
     >>> print(formula("y = a*sin(b)"))
     input a
@@ -278,15 +308,17 @@ def formula(text: str | Program | Variable | None = None, /, *more: Variable,
     y = a*sin(b)
     output y
     """
+    if isinstance(text, Network):
+        text = text.program
     if isinstance(text, str | Program):
         if more or outputs:
             raise InputError("a formula from text takes no variables beside it")
-        return Formula(program(text) if isinstance(text, str) else text, dtype)
+        return Formula(program(text) if isinstance(text, str) else text, dtype, stable)
     found = _outputs([] if text is None else [text, *more])
     found.update({name: variable(v).node for name, v in outputs.items()})
     if not found:
         raise InputError("a formula needs a text or a variable")
-    return Formula(program_of(found), dtype)
+    return Formula(program_of(found), dtype, stable)
 
 
 def _outputs(variables: Iterable[Any]) -> dict[str, Node]:
@@ -298,12 +330,18 @@ def _outputs(variables: Iterable[Any]) -> dict[str, Node]:
             for node, name in zip(nodes, plain, strict=True)}
 
 
-def trace(text: str | Program | Variable | Formula | Specification,
+def trace(text: str | Program | Variable | Network | Formula | Specification,
           values: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
     """A formula worked by hand; options and values by name, as for `Formula.trace`.
 
-    A specification brings its own values and options; what is given here comes before them.
+    A specification brings its own values and options; what is given here comes before them. A
+    network's parameters begin as `Network.initial` has them, unless they are given.
     """
+    if isinstance(text, Network):
+        given = _merged(values, {k: v for k, v in named.items() if k not in TRACE_OPTIONS})
+        missing = any(p.tensor.name not in given for p in text.everything())
+        values = {**(text.initial() if missing else {}), **given}
+        named = {k: v for k, v in named.items() if k in TRACE_OPTIONS}
     if not isinstance(text, Specification):
         return _formula(text).trace(values, **named)
     own = {**text.options, "seed": text.seed or None, "tangent": text.tangent or None,
@@ -312,17 +350,17 @@ def trace(text: str | Program | Variable | Formula | Specification,
         return Formula(text.program).trace({**text.values, **(values or {})}, **{**own, **named})
 
 
-def gradient_of(text: str | Program | Variable | Formula,
+def gradient_of(text: str | Program | Variable | Network | Formula,
                 values: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
     """The gradient of a formula at a point, as `Formula.gradient` gives it."""
     return _formula(text).gradient(values, **named)
 
 
-def run(text: str | Program | Variable | Formula, values: Mapping[str, Any] | None = None, /,
-        **named: Any) -> Any:
+def run(text: str | Program | Variable | Network | Formula,
+        values: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
     """The value of a formula at a point, as calling a `Formula` gives it."""
     return _formula(text)(values, **named)
 
 
-def _formula(text: str | Program | Variable | Formula) -> Formula:
+def _formula(text: str | Program | Variable | Network | Formula) -> Formula:
     return text if isinstance(text, Formula) else formula(text)

@@ -4,49 +4,81 @@ Cell i of a tensor depends on cells `jump*i + first` to `jump*i + last` of an ax
 `y[i] = sum(k) w[k]*x[s*i + d*k - p]` that is `s` for the jump, `-p` for the first cell and
 `d*(K - 1) - p` for the last; reading y in turn composes the two. So strides multiply, windows add
 up, and padding moves the start in front of the input. Where branches meet, the field is their hull.
+
+After upsampling neighbours may see the same cells: the field then depends on where a cell stands
+within a period, and there is one span for each place in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import gcd, lcm
+from typing import Final
 
 from chainrule.lang.expr import ArgReduce, Range, Reduce, Ref, walk
 from chainrule.lang.integers import Floor, Index, Integer, known
 from chainrule.lang.program import Equation, Program
 
 Axis = tuple[str, int]  # an input's name and the number of its axis
-Rational = int | Fraction  # a fraction only where something is upsampled
-# a target's axis, and the index as a line in its position: slope, lowest and highest offset
-_Target = tuple[int, tuple[Rational, Rational, Rational] | None]
+Span = tuple[int, int]
+
+PERIOD: Final = 256  # beyond this many different spans a cell is said to see the whole axis
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """What a cell sees of one axis of the input, along one of its own axes.
 
-    Cell i sees `jump*i + first` to `jump*i + last`; `along` is the tensor's axis that i runs over.
-    With `along` None it sees the same cells wherever it is (all of them, as a rule). `over` is what
-    all cells see together where their places are no line, as in a flattened image.
+    Cell `period*m + k` sees the cells of `spans[k]`, moved by `step*m`; `along` is the tensor's
+    axis that it is counted along. With `along` None it sees the same cells wherever it is (all of
+    them, as a rule). `over` is what all cells see together where their places are no line, as in
+    a flattened image. An empty span (its last cell before its first) sees nothing.
     """
 
     along: int | None
-    jump: Rational
-    first: Rational
-    last: Rational
-    over: tuple[Rational, Rational] | None = None
+    step: int
+    spans: tuple[Span, ...]
+    over: Span | None = None
+
+    @property
+    def period(self) -> int:
+        """After how many cells the spans repeat, moved on."""
+        return len(self.spans)
+
+    @property
+    def jump(self) -> Fraction:
+        """How far the field moves from a cell to the next, on average."""
+        return Fraction(self.step, self.period)
 
     @property
     def size(self) -> int:
-        """How many cells it sees, those in the padding included."""
-        return floor(self.last - self.first) + 1
+        """How many cells the luckiest cell sees, those in the padding included."""
+        return max(0, max(last - first + 1 for first, last in self.spans))
+
+    @property
+    def first(self) -> int:
+        """The first cell that cell 0 sees."""
+        return self.spans[0][0]
+
+    @property
+    def last(self) -> int:
+        """The last cell that cell 0 sees."""
+        return self.spans[0][1]
 
     @property
     def centre(self) -> Fraction:
         """The middle of what cell 0 sees."""
-        return Fraction(self.first + self.last) / 2
+        return Fraction(self.first + self.last, 2)
+
+    def span(self, cell: int) -> Span:
+        """What a cell sees."""
+        if self.along is None:
+            return self.spans[0]
+        m, k = divmod(cell, len(self.spans))
+        first, last = self.spans[k]
+        return first + self.step * m, last + self.step * m
 
 
 def fields(
@@ -60,7 +92,7 @@ def fields(
     >>> from chainrule.lang.ranges import program
     >>> p = program("input x[20]; y[i] = max(k<3) x[2*i + k]; z[i] = sum(k<3) y[2*i + k]")
     >>> f = fields(p)["z"]["x", 0]
-    >>> f.size, int(f.jump), int(f.first)
+    >>> f.size, int(f.jump), f.first
     (7, 4, 0)
     """
     given = sizes or {}
@@ -68,8 +100,7 @@ def fields(
     for name in program.inputs:
         tensor = program.tensors[name]
         if tensor.role == "data":
-            found[name] = {(name, k): Field(k, 1, 0, 0)
-                           for k in range(len(tensor.shape))}
+            found[name] = {(name, k): Field(k, 1, ((0, 0),)) for k in range(len(tensor.shape))}
     for e in program.equations:
         here = _equation(e, program, given, found)
         before = found.get(e.target)
@@ -81,6 +112,27 @@ def fields(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An index of a target's axis: position t is written from i = (t - offset)/stride.
+
+    `y[2*i + r] = x[i]` writes t from all i with t - 2*i in `offsets`, an interval.
+    """
+
+    stride: int
+    offsets: Span
+
+    def indices(self, t: int) -> Span:
+        """The least and greatest i that write position t (empty: the last before the first)."""
+        low, high = self.offsets
+        if self.stride > 0:
+            return -((high - t) // self.stride), (t - low) // self.stride
+        return -((t - low) // -self.stride), (high - t) // -self.stride
+
+
+_Target = tuple[int, _Line | None]  # a target's axis, and how an index runs along it
+
+
 def _equation(
     e: Equation, program: Program, sizes: Mapping[str, int], found: Mapping[str, dict[Axis, Field]]
 ) -> dict[Axis, Field]:
@@ -89,16 +141,15 @@ def _equation(
     for axis, s in enumerate(e.subscripts):
         inverse = _inverse(s, lengths, sizes)
         if inverse is not None:
-            targets[inverse[0]] = (axis, inverse[1:])
+            targets[inverse[0]] = (axis, inverse[1])
         else:
             targets.update({name: (axis, None) for name in s.indices()})
     result: dict[Axis, Field] = {}
     for node in walk(e.body):
-        if not isinstance(node, Ref):
-            continue
-        for source, field in found.get(node.tensor, {}).items():
-            seen = _seen(node, field, targets, lengths, sizes, program)
-            result[source] = _hull(result.get(source), seen)
+        if isinstance(node, Ref):
+            for source, field in found.get(node.tensor, {}).items():
+                seen = _seen(node, field, targets, lengths, sizes, program)
+                result[source] = _hull(result.get(source), seen)
     return result
 
 
@@ -117,31 +168,26 @@ def _lengths(e: Equation, sizes: Mapping[str, int]) -> dict[str, int]:
 
 def _inverse(
     s: Integer, lengths: Mapping[str, int], sizes: Mapping[str, int]
-) -> tuple[str, Rational, Rational, Rational] | None:
-    """The index of a target's axis as `i = slope*t + low .. high` in its position t.
+) -> tuple[str, _Line] | None:
+    """The index that runs along a target's axis.
 
-    `y[2*i + r] = x[i]` writes cell t from i = t/2 - r/2. None where several indices are strides of
-    one axis (a flatten), so that no single one is a line.
+    None where several indices are strides of one axis (a flatten), so that none is a line.
     """
-    affine = _affine(known(s, sizes), lengths)
-    if affine is None:
+    if s.plain is not None:
+        return s.plain, _Line(1, (0, 0))
+    affine = _affine(known(s, sizes))
+    if affine is None or not affine[0]:
         return None
     factors, base = affine
-    if not factors:
+    main = max(factors, key=lambda n: abs(factors[n]) * max(lengths[n], 1))
+    others = {n: c for n, c in factors.items() if n != main}
+    if len(others) > 1:
         return None
-    main = max(factors, key=lambda n: abs(factors[n]) * max(lengths[n] - 1, 0) + abs(factors[n]))
-    stride = factors[main]
-    rest = sum(abs(c) * (lengths[n] - 1) for n, c in factors.items() if n != main)
-    if len(factors) > 2 or (rest >= abs(stride) and len(factors) > 1):
-        return None
-    low, high = _ends({n: c for n, c in factors.items() if n != main}, base, lengths)
-    one: Rational = stride if abs(stride) == 1 else Fraction(1, stride)
-    ends = sorted((-low * one, -high * one))
-    return main, one, ends[0], ends[1]
+    return main, _Line(factors[main], _ends(others, base, lengths))
 
 
-def _affine(s: Integer, lengths: Mapping[str, int]) -> tuple[dict[str, int], int] | None:
-    """The factor of each index and the constant; a floor of a quotient is widened by the caller."""
+def _affine(s: Integer) -> tuple[dict[str, int], int] | None:
+    """The factor of each index and the constant; None for anything else."""
     factors: dict[str, int] = {}
     base = 0
     for monomial, c in s.terms:
@@ -154,9 +200,7 @@ def _affine(s: Integer, lengths: Mapping[str, int]) -> tuple[dict[str, int], int
     return factors, base
 
 
-def _ends(
-    factors: Mapping[str, int], base: int, lengths: Mapping[str, int]
-) -> tuple[int, int]:
+def _ends(factors: Mapping[str, int], base: int, lengths: Mapping[str, int]) -> Span:
     low = high = base
     for name, c in factors.items():
         reach = c * (lengths[name] - 1)
@@ -165,57 +209,106 @@ def _ends(
 
 
 def _seen(
-    ref: Ref, field: Field, targets: Mapping[str, _Target],
-    lengths: Mapping[str, int], sizes: Mapping[str, int], program: Program,
+    ref: Ref, field: Field, targets: Mapping[str, _Target], lengths: Mapping[str, int],
+    sizes: Mapping[str, int], program: Program,
 ) -> Field:
     """A field through one more read."""
     if field.along is None:
         return field
+    s = ref.subscripts[field.along]
     if field.over is not None:
-        name = ref.subscripts[field.along].plain
-        if name in targets and targets[name or ""][1] is not None:
-            return replace(field, along=targets[name or ""][0])
-        return Field(None, 0, *field.over)
-    s = known(ref.subscripts[field.along], sizes)
-    cells = known(program.tensors[ref.tensor].shape[field.along], sizes).constant
-    whole = Field(None, 0, field.first,
-                  field.last + field.jump * ((cells or 1) - 1))
-    floors = [a for a in s.atoms() if isinstance(a, Floor)]
-    if floors:
-        return whole
-    affine = _affine(s, lengths)
-    if affine is None:
-        return whole
+        axis, line = targets.get(s.plain or "", (0, None))
+        return Field(None, 0, (field.over,)) if line is None else Field(
+            axis, field.step, field.spans, field.over)
+    cells = known(program.tensors[ref.tensor].shape[field.along], sizes).constant or 1
+    affine = _affine(known(s, sizes)) if s.plain is None else ({s.plain: 1}, 0)
+    if affine is None or any(isinstance(a, Floor) for a in s.atoms()):
+        return _fixed(field, 0, cells - 1)
     factors, base = affine
     moving = [n for n in factors if n in targets]
-    if len(moving) > 1:
-        return whole
-    window = {n: c for n, c in factors.items() if n not in targets}
-    low, high = _ends(window, base, lengths)
+    low, high = _ends({n: c for n, c in factors.items() if n not in targets}, base, lengths)
     if not moving:
-        return Field(None, 0, field.first + field.jump * low,
-                     field.last + field.jump * high)
+        return _fixed(field, low, high)
+    if len(moving) > 1:
+        return _fixed(field, 0, cells - 1)
     axis, line = targets[moving[0]]
-    if line is None:
-        ends = _ends({n: factors[n] for n in factors}, base, lengths)
-        return Field(axis, field.jump, field.first + field.jump * low,
-                     field.last + field.jump * high,
-                     (field.first + field.jump * ends[0], field.last + field.jump * ends[1]))
-    slope, first, last = line
     factor = factors[moving[0]]
-    near, far = sorted((factor * first, factor * last))
-    return Field(axis, field.jump * factor * slope,
-                 field.first + field.jump * (low + near),
-                 field.last + field.jump * (high + far))
+    if line is None:
+        ends = _ends(factors, base, lengths)
+        over = _fixed(field, *ends).spans[0]
+        return Field(axis, field.step, tuple(_window(field, low + k, high + k)
+                                             for k in range(field.period)), over)
+    return _along(field, axis, line, factor, low, high, cells)
+
+
+def _along(
+    field: Field, axis: int, line: _Line, factor: int, low: int, high: int, cells: int
+) -> Field:
+    """The field of cells along a target's axis whose window is `factor*i + low` to `high`."""
+    if factor == 0:
+        return _fixed(field, low, high)
+    period = abs(line.stride) * (field.period // gcd(field.period, factor))
+    if period > PERIOD:
+        return _fixed(field, 0, cells - 1)
+    moved = period // line.stride * factor  # how far the window moves in a period
+    step = moved // field.period * field.step
+    spans = []
+    for t in range(period):
+        first, last = line.indices(t)
+        ends = (factor * first, factor * last) if factor > 0 else (factor * last, factor * first)
+        spans.append(_window(field, ends[0] + low, ends[1] + high) if first <= last else (1, 0))
+    return _shortest(Field(axis, step, tuple(spans)))
+
+
+def _window(field: Field, low: int, high: int) -> Span:
+    """What the cells from `low` to `high` see together."""
+    if field.period == 1:
+        a, b = sorted((field.step * low, field.step * high))
+        return field.spans[0][0] + a, field.spans[0][1] + b
+    seen = [field.span(c) for c in {*range(low, min(high, low + field.period) + 1),
+                                    *range(max(low, high - field.period), high + 1)}]
+    seen = [s for s in seen if s[0] <= s[1]]
+    return (min(s[0] for s in seen), max(s[1] for s in seen)) if seen else (1, 0)
+
+
+def _fixed(field: Field, low: int, high: int) -> Field:
+    """The field of a cell that sees the same window wherever it is."""
+    return Field(None, 0, (_window(field, low, high),))
+
+
+def _shortest(field: Field) -> Field:
+    """The same field with the shortest period."""
+    whole = field.period
+    for period in range(1, whole):
+        if whole % period or field.step * period % whole:
+            continue
+        moved = field.step * period // whole
+        short = Field(field.along, moved, field.spans[:period])
+        if all(short.span(k) == s for k, s in enumerate(field.spans)):
+            return short
+    return field
 
 
 def _hull(a: Field | None, b: Field) -> Field:
     """What two fields cover together."""
     if a is None or a == b:
         return b
-    if a.along == b.along and a.jump == b.jump and a.over == b.over:
-        return Field(a.along, a.jump, min(a.first, b.first), max(a.last, b.last), a.over)
-    return Field(None, 0, min(a.first, b.first), max(a.last, b.last))
+    if a.along == b.along and a.along is not None and a.over == b.over and a.jump == b.jump:
+        period = lcm(a.period, b.period)
+        spans = tuple(_union(a.span(k), b.span(k)) for k in range(period))
+        return _shortest(Field(a.along, a.step * (period // a.period), spans, a.over))
+    whole = [s for f in (a, b) for s in (f.spans if f.over is None else (f.over,))]
+    return Field(None, 0, (_all(whole),))
+
+
+def _union(a: Span, b: Span) -> Span:
+    return _all([a, b])
+
+
+def _all(spans: Sequence[Span]) -> Span:
+    """The hull of some spans, empty ones left out."""
+    full = [s for s in spans if s[0] <= s[1]]
+    return (min(s[0] for s in full), max(s[1] for s in full)) if full else (1, 0)
 
 
 def windowed(found: Iterable[Mapping[Axis, Field]]) -> list[Axis]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from chainrule.errors import DerivativeError, did_you_mean
-from chainrule.lang.expr import Expr, Ref, children
+from chainrule.lang.expr import Apply, Expr, Ref, children
 from chainrule.lang.program import Equation, Program
 
 
 def reads(e: Expr) -> Iterator[str]:
-    """The tensors whose values an expression takes (integers in subscripts left out)."""
+    """The tensors that a derivative of an expression passes to.
+
+    Integers in subscripts are left out, and what is declared constant by `stop_gradient`.
+    """
     if type(e) is Ref:
         yield e.tensor
         return
@@ -19,7 +22,7 @@ def reads(e: Expr) -> Iterator[str]:
         node = stack.pop()
         if type(node) is Ref:
             yield node.tensor
-        else:
+        elif type(node) is not Apply or node.function != "stop_gradient":
             stack.extend(children(node))
 
 

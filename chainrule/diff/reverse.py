@@ -285,7 +285,8 @@ class _Reverse:
                         guard = both(condition, support(d))
                     self.add(ref.tensor, ref.subscripts, loops, d, guard,
                              ref.outside is not None,
-                             Origin("adjoint", equation.target, ref, equation.origin.span))
+                             Origin("adjoint", equation.target, ref,
+                                    span=equation.origin.span))
 
     def cleaned(self) -> Iterable[Equation]:
         """The contributions in order; one that stands alone is a plain equation."""

@@ -27,7 +27,9 @@ def at_winner(
         name = fresh(f"{equation.target}_{r.name}", tensors)
         tensors[name] = Tensor(name, shape, "integer", below=r.size)
         position = ArgReduce(body.op, body.indices, body.condition, body.body, r.name, body.span)
-        emit.append(Equation(name, here, loops, position, condition=equation.condition,
+        # under a condition not every cell is written: then the others start from zero
+        guard = equation.condition
+        emit.append(Equation(name, here, loops, position, guard is not None, guard,
                              origin=Origin("winner", equation.target, span=body.span)))
         places[r.name] = atom(Read(Ref(name, here)))
     return at_indices(body.body, places)

@@ -1,0 +1,1 @@
+"""Rewriting formulas by named rules, each an identity that is stated, explained and tested."""
