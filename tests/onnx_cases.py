@@ -410,7 +410,7 @@ def batch_norm(node: Node) -> Arrays:
     axes = x.ndim - 2
     need(axes <= 3, "more than three axes behind the channels")
     name = f"batch_norm{axes}d" if axes else "batch_norm"
-    given = {"x": x, "gain": gain, "bias": bias, "mu": mean, "v": var}
+    given = {"x": x, "gamma": gain, "beta": bias, "mu": mean, "v": var}
     eps = node.get("epsilon", 1e-5)
     if not node.get("training_mode", 0):
         return [first(name, given, eps=eps)]
@@ -424,7 +424,7 @@ def batch_norm(node: Node) -> Arrays:
 def layer_norm(node: Node) -> Arrays:
     x, gain, bias = node.input(0), node.input(1), node.input(2)
     shape = x.shape[node.get("axis", -1) % x.ndim:]
-    found = formula("layer_norm", {"x": x, "gain": gain, "bias": bias}, normalized_shape=shape,
+    found = formula("layer_norm", {"x": x, "gamma": gain, "beta": bias}, normalized_shape=shape,
                     eps=node.get("epsilon", 1e-5), bias=bias is not None)
     kept = x.shape[: x.ndim - len(shape)] + (1,) * len(shape)
     spread = 1 / np.sqrt(found["v"] + node.get("epsilon", 1e-5))
@@ -433,19 +433,19 @@ def layer_norm(node: Node) -> Arrays:
 
 def rms_norm(node: Node) -> Arrays:
     x, gain = node.inputs
-    return [first("rms_norm", {"x": x, "gain": gain}, eps=node.get("epsilon", 1e-5),
+    return [first("rms_norm", {"x": x, "gamma": gain}, eps=node.get("epsilon", 1e-5),
                   normalized_shape=x.shape[node.get("axis", -1) % x.ndim:])]
 
 
 def instance_norm(node: Node) -> Arrays:
     x, gain, bias = node.inputs
-    return [first("instance_norm", {"x": x, "gain": gain, "bias": bias}, affine=True,
+    return [first("instance_norm", {"x": x, "gamma": gain, "beta": bias}, affine=True,
                   eps=node.get("epsilon", 1e-5))]
 
 
 def group_norm(node: Node) -> Arrays:
     x, gain, bias = node.inputs
-    return [first("group_norm", {"x": x, "gain": gain, "bias": bias},
+    return [first("group_norm", {"x": x, "gamma": gain, "beta": bias},
                   num_groups=node["num_groups"], eps=node.get("epsilon", 1e-5))]
 
 

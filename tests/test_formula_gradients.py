@@ -99,7 +99,7 @@ def test_half_squared_error_has_gradient_y_minus_t_and_weight_decay_lambda_w():
 
 def test_batch_normalisation_in_training_as_its_paper_differentiates_it():
     # Ioffe and Szegedy 2015, section 3: the gradient centres and takes out what points along x̂
-    at = {"x": numbers(6, 3, 4), "gain": numbers(3), "bias": numbers(3, seed=1),
+    at = {"x": numbers(6, 3, 4), "gamma": numbers(3), "beta": numbers(3, seed=1),
           "mu": np.zeros(3), "v": np.ones(3)}  # fmt: skip
     p = formula("batch_norm1d", at, training=True)
     seed = numbers(6, 3, 4, seed=2)
@@ -109,9 +109,9 @@ def test_batch_normalisation_in_training_as_its_paper_differentiates_it():
     spread = np.sqrt(at["x"].var(axes, keepdims=True) + 1e-5)
     hat = centred / spread
     inner = seed - seed.mean(axes, keepdims=True) - hat * (seed * hat).mean(axes, keepdims=True)
-    np.testing.assert_allclose(found["x"], at["gain"][:, None] / spread * inner, 1e-11, 1e-13)
-    np.testing.assert_allclose(found["gain"], (seed * hat).sum(axes), 1e-11)
-    np.testing.assert_allclose(found["bias"], seed.sum(axes), 1e-11)
+    np.testing.assert_allclose(found["x"], at["gamma"][:, None] / spread * inner, 1e-11, 1e-13)
+    np.testing.assert_allclose(found["gamma"], (seed * hat).sum(axes), 1e-11)
+    np.testing.assert_allclose(found["beta"], seed.sum(axes), 1e-11)
     assert not found["mu"].any() and not found["v"].any()
 
 
@@ -136,20 +136,20 @@ def softmax(s):
 
 
 def test_layer_normalisation():
-    at = {"x": numbers(4, 6), "gain": numbers(6), "bias": numbers(6, seed=1)}
-    agrees(formula("layer_norm", at, normalized_shape=6), at, lambda x, gain, bias: gain * (
+    at = {"x": numbers(4, 6), "gamma": numbers(6), "beta": numbers(6, seed=1)}
+    agrees(formula("layer_norm", at, normalized_shape=6), at, lambda x, gamma, beta: gamma * (
         x - anp.mean(x, 1, keepdims=True)) / anp.sqrt(
-        anp.var(x, 1, keepdims=True) + 1e-5) + bias)  # fmt: skip
+        anp.var(x, 1, keepdims=True) + 1e-5) + beta)  # fmt: skip
 
 
 def test_group_normalisation():
-    at = {"x": numbers(2, 4, 3), "gain": numbers(4), "bias": numbers(4, seed=1)}
+    at = {"x": numbers(2, 4, 3), "gamma": numbers(4), "beta": numbers(4, seed=1)}
 
-    def oracle(x, gain, bias):
+    def oracle(x, gamma, beta):
         groups = anp.reshape(x, (2, 2, 6))
         spread = anp.sqrt(anp.var(groups, 2, keepdims=True) + 1e-5)
         hat = anp.reshape((groups - anp.mean(groups, 2, keepdims=True)) / spread, (2, 4, 3))
-        return gain[:, None] * hat + bias[:, None]
+        return gamma[:, None] * hat + beta[:, None]
 
     agrees(formula("group_norm", at, num_groups=2), at, oracle)
 

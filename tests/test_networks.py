@@ -151,7 +151,7 @@ def test_wrong_names_and_options_of_the_zoo_are_answered() -> None:
 def test_running_statistics_are_no_parameters() -> None:
     network = zoo.load("resnet18", **TINY["resnet18"])
     roles = {p.tensor.name: p.tensor.role for p in network.everything()}
-    assert roles["bn1_mu"] == "constant" and roles["bn1_gain"] == "parameter"
+    assert roles["bn1_mu"] == "constant" and roles["bn1_gamma"] == "parameter"
     trained = zoo.load("resnet18", training=True, **TINY["resnet18"])
     assert len(trained.program.updates) == 2 * 20  # twenty normalisations, a mean and a variance
 
@@ -207,7 +207,7 @@ def test_the_digits_network_starts_from_cosines_counted_through_both_layers() ->
 def test_a_u_net_without_padding_gives_388_cells_for_572() -> None:
     assert shape(zoo.load("unet"), "last") == ["N", "2", "388", "388"]
     crops = [layer for layer in zoo.load("unet").program.layers if layer.formula == "crop2d"]
-    assert [str(dict(layer.sizes)["p_1"]) for layer in crops] == ["88", "40", "16", "4"]
+    assert [str(dict(layer.sizes)["p_1"]) for layer in crops] == ["4", "16", "40", "88"]
 
 
 def test_gpt_reads_its_logits_off_the_table_of_tokens() -> None:

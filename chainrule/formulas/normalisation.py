@@ -9,24 +9,24 @@ from chainrule.formulas.entry import NEEDED, Entry, Setting, family
 _BATCH_NORM: Final = Entry(
     "batch_norm", "BatchNorm", """
     input x[..., C, {I}]
-    parameter gain[C], bias[C]
-    constant mu[C], v[C], eps
-    y[..., c, {i}] = gain[c]*(x[..., c, {i}] - mu[c])/sqrt(v[c] + eps) + bias[c]
+    parameter gamma[C], beta[C]
+    constant mu[C], v[C], epsilon
+    y[..., c, {i}] = gamma[c]*(x[..., c, {i}] - mu[c])/sqrt(v[c] + epsilon) + beta[c]
     """, "batch normalisation",
     "centres and scales each channel, in training by the batch's own mean and variance",
     "Ioffe and Szegedy 2015, algorithm 1",
-    (Setting("num_features", "C"), Setting("eps", "eps", 1e-5),
-     Setting("momentum", "momentum", 0.1), Setting("affine", "gain, bias", True)),
-    label="norm", kind="normalisation", absent={"gain": 1, "bias": 0},
-    initial={"gain": "ones", "bias": "zeros", "mu": "zeros", "v": "ones"},
+    (Setting("num_features", "C"), Setting("eps", "epsilon", 1e-5),
+     Setting("momentum", "momentum", 0.1), Setting("affine", "gamma, beta", True)),
+    label="norm", kind="normalisation", absent={"gamma": 1, "beta": 0},
+    initial={"gamma": "ones", "beta": "zeros", "mu": "zeros", "v": "ones"},
     draws={"v": "positive"},
     training="""
     input x[M, C, {I}]
-    parameter gain[C], bias[C]
-    constant mu[C], v[C], eps, momentum
+    parameter gamma[C], beta[C]
+    constant mu[C], v[C], epsilon, momentum
     m[c] = mean(n, {i}) x[n, c, {i}]
     s[c] = mean(n, {i}) (x[n, c, {i}] - m[c])^2
-    y[n, c, {i}] = gain[c]*(x[n, c, {i}] - m[c])/sqrt(s[c] + eps) + bias[c]
+    y[n, c, {i}] = gamma[c]*(x[n, c, {i}] - m[c])/sqrt(s[c] + epsilon) + beta[c]
     cells = sum(n < M, {i < I}) 1
     mu_new[c] = (1 - momentum)*mu[c] + momentum*m[c]
     v_new[c] = (1 - momentum)*v[c] + momentum*s[c]*cells/(cells - 1)
@@ -40,58 +40,58 @@ ENTRIES: Final = (
     *family(_BATCH_NORM),
     Entry("layer_norm", "LayerNorm", """
         input x[..., {I}]
-        parameter gain[{I}], bias[{I}]
-        constant eps
+        parameter gamma[{I}], beta[{I}]
+        constant epsilon
         m[...] = mean({i}) x[..., {i}]
         v[...] = mean({i}) (x[..., {i}] - m[...])^2
-        y[..., {i}] = gain[{i}]*(x[..., {i}] - m[...])/sqrt(v[...] + eps) + bias[{i}]
+        y[..., {i}] = gamma[{i}]*(x[..., {i}] - m[...])/sqrt(v[...] + epsilon) + beta[{i}]
         """, "layer normalisation", "centres and scales each example (each token) by itself",
           "Ba, Kiros and Hinton 2016, equation 4",
-          (Setting("normalized_shape", "{I}"), Setting("eps", "eps", 1e-5),
-           Setting("elementwise_affine", "gain, bias", True), Setting("bias", "bias", True)),
+          (Setting("normalized_shape", "{I}"), Setting("eps", "epsilon", 1e-5),
+           Setting("elementwise_affine", "gamma, beta", True), Setting("bias", "beta", True)),
           axes="normalized_shape", label="norm", kind="normalisation",
-          absent={"gain": 1, "bias": 0}, initial={"gain": "ones", "bias": "zeros"}),
+          absent={"gamma": 1, "beta": 0}, initial={"gamma": "ones", "beta": "zeros"}),
     Entry("group_norm", "GroupNorm", """
         input x[..., G*C, {I}]
-        parameter gain[G*C], bias[G*C]
-        constant eps
+        parameter gamma[G*C], beta[G*C]
+        constant epsilon
         m[..., g] = mean(c < C, {i}) x[..., g*C + c, {i}] with g < G
         v[..., g] = mean(c < C, {i}) (x[..., g*C + c, {i}] - m[..., g])^2
-        y[..., g*C + c, {i}] = gain[g*C + c]*(x[..., g*C + c, {i}] - m[..., g])\
-/sqrt(v[..., g] + eps) + bias[g*C + c] with c < C
+        y[..., g*C + c, {i}] = gamma[g*C + c]*(x[..., g*C + c, {i}] - m[..., g])\
+/sqrt(v[..., g] + epsilon) + beta[g*C + c] with c < C
         """, "group normalisation",
           "centres and scales groups of channels of each example",
           "Wu and He 2018, equation 7",
           (Setting("num_groups", "G", NEEDED), Setting("num_channels", "G*C"),
-           Setting("eps", "eps", 1e-5), Setting("affine", "gain, bias", True),
+           Setting("eps", "epsilon", 1e-5), Setting("affine", "gamma, beta", True),
            Setting("axis", "", 1)),
-          axes="axis", label="norm", kind="normalisation", absent={"gain": 1, "bias": 0},
-          initial={"gain": "ones", "bias": "zeros"}, sample={"num_groups": 2}),
+          axes="axis", label="norm", kind="normalisation", absent={"gamma": 1, "beta": 0},
+          initial={"gamma": "ones", "beta": "zeros"}, sample={"num_groups": 2}),
     Entry("instance_norm", "InstanceNorm", """
         input x[..., C, {I}]
-        parameter gain[C], bias[C]
-        constant eps
+        parameter gamma[C], beta[C]
+        constant epsilon
         m[..., c] = mean({i}) x[..., c, {i}]
         v[..., c] = mean({i}) (x[..., c, {i}] - m[..., c])^2
-        y[..., c, {i}] = gain[c]*(x[..., c, {i}] - m[..., c])/sqrt(v[..., c] + eps) + bias[c]
+        y[..., c, {i}] = gamma[c]*(x[..., c, {i}] - m[..., c])/sqrt(v[..., c] + epsilon) + beta[c]
         """, "instance normalisation", "centres and scales each channel of each example",
           "Ulyanov, Vedaldi and Lempitsky 2016, equation 4",
-          (Setting("num_features", "C"), Setting("eps", "eps", 1e-5),
-           Setting("affine", "gain, bias", False), Setting("axis", "", 1)),
-          axes="axis", label="norm", kind="normalisation", absent={"gain": 1, "bias": 0},
-          initial={"gain": "ones", "bias": "zeros"}),
+          (Setting("num_features", "C"), Setting("eps", "epsilon", 1e-5),
+           Setting("affine", "gamma, beta", False), Setting("axis", "", 1)),
+          axes="axis", label="norm", kind="normalisation", absent={"gamma": 1, "beta": 0},
+          initial={"gamma": "ones", "beta": "zeros"}),
     Entry("rms_norm", "RMSNorm", """
         input x[..., {I}]
-        parameter gain[{I}]
-        constant eps
-        s[...] = sqrt(mean({i}) x[..., {i}]^2 + eps)
-        y[..., {i}] = gain[{i}]*x[..., {i}]/s[...]
+        parameter gamma[{I}]
+        constant epsilon
+        s[...] = sqrt(mean({i}) x[..., {i}]^2 + epsilon)
+        y[..., {i}] = gamma[{i}]*x[..., {i}]/s[...]
         """, "root mean square normalisation", "scales each example by itself, without centring",
           "Zhang and Sennrich 2019, equation 4",
-          (Setting("normalized_shape", "{I}"), Setting("eps", "eps", 1e-5),
-           Setting("elementwise_affine", "gain", True)),
-          axes="normalized_shape", label="norm", kind="normalisation", absent={"gain": 1},
-          initial={"gain": "ones"}),
+          (Setting("normalized_shape", "{I}"), Setting("eps", "epsilon", 1e-5),
+           Setting("elementwise_affine", "gamma", True)),
+          axes="normalized_shape", label="norm", kind="normalisation", absent={"gamma": 1},
+          initial={"gamma": "ones"}),
     Entry("local_response_norm", "LocalResponseNorm", """
         input x[..., C, {I}]
         constant a, b, k
