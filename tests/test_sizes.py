@@ -447,6 +447,13 @@ def test_labels_out_of_range_are_refused() -> None:
         cr.formula(net.program).run({**values, "y": np.array([0, 4])})
 
 
+def test_sizes_beyond_any_memory_are_counted_and_not_allocated() -> None:
+    net = nn.Network(nn.Linear(out_features=2**40, bias=False), (2**40,))
+    assert net.sizes().parameters == 2**80
+    with pytest.raises(ChainruleError, match="GiB"):
+        net.initial()
+
+
 # --- speed, with room for a busy machine ----------------------------------------------------------
 
 

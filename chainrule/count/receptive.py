@@ -48,9 +48,10 @@ class Field:
         return len(self.spans)
 
     @property
-    def jump(self) -> Fraction:
+    def jump(self) -> int | Fraction:
         """How far the field moves from a cell to the next, on average."""
-        return Fraction(self.step, self.period)
+        whole, rest = divmod(self.step, self.period)
+        return Fraction(self.step, self.period) if rest else whole
 
     @property
     def size(self) -> int:

@@ -11,16 +11,16 @@ from typing import Final
 from chainrule.formulas.entry import NEEDED, Entry, Setting
 
 _PROJECTED: Final = """
-    input x[..., T, H*E]
+    size H, E, D
     parameter Wq[H, E, D], bq[H, E], Wk[H, E, D], bk[H, E], Wv[H, E, D], bv[H, E]
     parameter Wo[D, H, E], bo[D]
-    q[..., h, i, e_] = sum(d) Wq[h, e_, d]*x[..., i, d] + bq[h, e_]
-    k[..., h, j, e_] = sum(d) Wk[h, e_, d]*x[..., j, d] + bk[h, e_]
-    v[..., h, j, e_] = sum(d) Wv[h, e_, d]*x[..., j, d] + bv[h, e_]
+    q[..., h, i, e] = sum(d) Wq[h, e, d]*x[..., i, d] + bq[h, e]
+    k[..., h, j, e] = sum(d) Wk[h, e, d]*x[..., j, d] + bk[h, e]
+    v[..., h, j, e] = sum(d) Wv[h, e, d]*x[..., j, d] + bv[h, e]
 """
 _JOINED: Final = """
-    o[..., h, i, e_] = sum(j) a[..., h, i, j]*v[..., h, j, e_]
-    y[..., i, d] = sum(h, e_) Wo[d, h, e_]*o[..., h, i, e_] + bo[d]
+    o[..., h, i, e] = sum(j) a[..., h, i, j]*v[..., h, j, e]
+    y[..., i, d] = sum(h, e) Wo[d, h, e]*o[..., h, i, e] + bo[d]
     output y
 """
 _HEADS: Final = (
@@ -54,37 +54,38 @@ ENTRIES: Final = (
           "Boyd and Vandenberghe 2004, section 3.1.5",
           (Setting("axis", "", -1),), axes="axis"),
     Entry("attention", "Attention", """
-        input Q[..., T, E], K[..., S, E], V[..., S, D], M[T, S]
-        s[..., i, j] = sum(e_) Q[..., i, e_]*K[..., j, e_]/sqrt(E) + M[i, j]
+        input Q[..., T, E], K[..., S, E], V[..., S, D], M[T, S], P[..., S]
+        s[..., i, j] = sum(e) Q[..., i, e]*K[..., j, e]/sqrt(E) + M[i, j] + P[..., j]
         a[..., i, j] = exp(s[..., i, j])/sum(r) exp(s[..., i, r])
         y[..., i, d] = sum(j) a[..., i, j]*V[..., j, d]
         """, "scaled dot-product attention",
-          "each query takes the mean of the values, weighed by how well their keys answer it; a "
-          "mask is added to the scores",
-          "Vaswani et al. 2017, equation 1", absent={"M": 0}, kind="attention"),
+          "each query takes the mean of the values, weighed by how well their keys answer it; "
+          "masks are added to the scores: M for pairs, P for the keys of each example",
+          "Vaswani et al. 2017, equation 1", absent={"M": 0, "P": 0}, kind="attention"),
     Entry("causal_attention", "CausalAttention", """
         input Q[..., T, E], K[..., T, E], V[..., T, D]
-        s[..., i, j] = sum(e_) Q[..., i, e_]*K[..., j, e_]/sqrt(E)
+        s[..., i, j] = sum(e) Q[..., i, e]*K[..., j, e]/sqrt(E)
         a[..., i, j] = exp(s[..., i, j])/sum(r <= i) exp(s[..., i, r]) if j <= i else 0
         y[..., i, d] = sum(j) a[..., i, j]*V[..., j, d]
         """, "causal attention", "attention in which no token sees a later one",
           "Vaswani et al. 2017, section 3.2.3", kind="attention"),
-    Entry("multi_head_attention", "MultiheadAttention", _PROJECTED.replace(
-            "x[..., T, H*E]", "x[..., T, D], M[T, T]").replace(
-            "parameter Wq", "size H, E, D\n    parameter Wq", 1) + """
-    s[..., h, i, j] = sum(e_) q[..., h, i, e_]*k[..., h, j, e_]/sqrt(E) + M[i, j]
+    Entry("multi_head_attention", "MultiheadAttention", f"""
+    input x[..., T, D], M[T, T], P[..., T]
+    {_PROJECTED}
+    s[..., h, i, j] = sum(e) q[..., h, i, e]*k[..., h, j, e]/sqrt(E) + M[i, j] + P[..., j]
     a[..., h, i, j] = exp(s[..., h, i, j])/sum(r) exp(s[..., h, i, r])
-    """ + _JOINED, "multi-head self-attention",
-          "several attentions side by side, each in its own projection",
+    {_JOINED}""", "multi-head self-attention",
+          "several attentions side by side, each in its own projection; masks are added to the "
+          "scores: M for pairs, P for the keys of each example",
           "Vaswani et al. 2017, section 3.2.2", _HEADS,
-          label="attn", absent={"M": 0, **_BIASES}, initial=_WEIGHTS, kind="attention",
+          label="attn", absent={"M": 0, "P": 0, **_BIASES}, initial=_WEIGHTS, kind="attention",
           sample={"num_heads": 2, "embed_dim": 4}, more=({"head_dim": 3},)),
-    Entry("causal_self_attention", "CausalSelfAttention", _PROJECTED.replace(
-            "x[..., T, H*E]", "x[..., T, D]").replace(
-            "parameter Wq", "size H, E, D\n    parameter Wq", 1) + """
-    s[..., h, i, j] = sum(e_) q[..., h, i, e_]*k[..., h, j, e_]/sqrt(E)
+    Entry("causal_self_attention", "CausalSelfAttention", f"""
+    input x[..., T, D]
+    {_PROJECTED}
+    s[..., h, i, j] = sum(e) q[..., h, i, e]*k[..., h, j, e]/sqrt(E)
     a[..., h, i, j] = exp(s[..., h, i, j])/sum(r <= i) exp(s[..., h, i, r]) if j <= i else 0
-    """ + _JOINED, "causal multi-head self-attention",
+    {_JOINED}""", "causal multi-head self-attention",
           "multi-head attention in which no token sees a later one",
           "Radford, Narasimhan, Salimans and Sutskever 2018", _HEADS,
           label="attn", absent=_BIASES, initial=_WEIGHTS, kind="attention",

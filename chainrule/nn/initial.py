@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from chainrule.errors import InputError, ShapeError, UnknownNameError, did_you_mean
+from chainrule.errors import InputError, LimitError, ShapeError, UnknownNameError, did_you_mean
 from chainrule.lang.expr import Apply, Expr, Reduce, Ref, children, walk
+from chainrule.limits import TENSOR_BYTES
 
 if TYPE_CHECKING:
     from chainrule.nn.network import Parameter
@@ -107,6 +108,9 @@ def _shape(p: Parameter) -> tuple[int, ...]:
             raise ShapeError(f"{p.path} has {axis} cells on an axis: that size is not known", None,
                              "build the network with numbers for its sizes")
         shape.append(axis.constant)
+    if math.prod(shape) * 8 > TENSOR_BYTES:
+        raise LimitError(f"{p.path} has {' × '.join(map(str, shape))} cells: more than "
+                         f"{TENSOR_BYTES // 2**30} GiB", None, "sizes alone need no values")
     return tuple(shape)
 
 
