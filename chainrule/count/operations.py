@@ -117,7 +117,9 @@ class _Counter:
 
     def passes(self, names: Iterable[str], scope: _Scope) -> Count:
         """How often a part that depends on these indices is evaluated."""
-        return points({n: scope.ranges[n] for n in names}, scope.guards)
+        chosen = frozenset(names)
+        return points({n: cells for n, cells in scope.ranges.items() if n in chosen},
+                      scope.guards)
 
     def equation(self, e: Equation, first: bool) -> Operations:
         ranges = {r.name: self.size(r.size) for r in e.ranges}
