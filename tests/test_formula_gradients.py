@@ -172,10 +172,10 @@ def test_multi_head_attention():
     at = {n: numbers(*[a.constant for a in p.tensors[n].shape], seed=k)
           for k, n in enumerate(p.inputs)}  # fmt: skip
 
-    def oracle(x, M, Wq, bq, Wk, bk, Wv, bv, Wo, bo):
+    def oracle(x, M, P, Wq, bq, Wk, bk, Wv, bv, Wo, bo):
         q, k, v = (anp.einsum("hed,nid->nhie", W, x) + b[:, None]
                    for W, b in ((Wq, bq), (Wk, bk), (Wv, bv)))
-        a = softmax(anp.einsum("nhie,nhje->nhij", q, k) / np.sqrt(2) + M)
+        a = softmax(anp.einsum("nhie,nhje->nhij", q, k) / np.sqrt(2) + M + P[:, None, None])
         return anp.einsum("dhe,nhij,nhje->nid", Wo, a, v) + bo
 
     agrees(p, at, oracle)
