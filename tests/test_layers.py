@@ -359,6 +359,22 @@ def test_large_networks_are_traced_by_layers_and_small_ones_by_cells():
     assert "From this follow, by the chain rule" in by_layers
 
 
+def test_gradients_beyond_the_limit_are_refused_before_anything_is_computed():
+    network = nn.Network(nn.Sequential(nn.Linear(10_000, 10_000)), (10_000,), batch=1)
+    values = {name: np.broadcast_to(0.0, [axis.constant for axis in
+                                          network.program.tensors[name].shape])
+              for name in network.program.inputs}
+    with pytest.raises(LimitError, match="the adjoint of dense1_W would take 800,000,000 bytes"):
+        trace_layers(network.program, values)
+
+
+def test_a_network_of_moderate_size_is_traced_by_layers_unless_every_cell_is_asked_for():
+    network = zoo.load("digits-mlp")
+    x = np.zeros((1, 256))
+    assert "The granularity elementary works every cell" in str(
+        cr.trace(network, {"x": x, "t": np.eye(1, 10)})).replace("\n", " ")
+
+
 def test_a_network_brings_its_parameters():
     network = small()
     values = numbers(network)

@@ -16,20 +16,24 @@ from typing import Any
 from chainrule.document.blocks import Block, MathBlock, heading, note, p
 from chainrule.document.mathtree import row, separated
 from chainrule.document.notation import Notation, symbol
-from chainrule.errors import InputError, did_you_mean
-from chainrule.evaluate.values import CellArray
+from chainrule.errors import ChainruleError, InputError, did_you_mean
+from chainrule.evaluate.naive import passes
+from chainrule.evaluate.values import CellArray, bind
 from chainrule.explain.kinks import kink_notes
 from chainrule.explain.pictures import graph_figure
 from chainrule.explain.sections import sections
 from chainrule.explain.tables import tables
 from chainrule.explain.work import Options, Reverse, Work, equals, equation_math
 from chainrule.lang.program import Program
+from chainrule.limits import TRACED_CELLS, TRACED_EQUATIONS
 from chainrule.render import Page
 
 MODES = ("both", "forward", "reverse")
 GRANULARITIES = ("elementary", "layer")
 ORDERS = ("written", "level")
 FANOUTS = ("sum", "accumulate")
+_READ = 2_000  # steps that a network's trace may have and still be read
+_BOTH_WAYS = 3  # the steps of a forward and a backward pass, in steps of the forward pass
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,13 @@ class Trace:
 
     `values` holds every tensor of the primal program, `gradient` the adjoints of what was
     differentiated by (for the first output, where there are several and no seeds), `tangent` the
-    tangents of the outputs (a dictionary for each input seeded).
+    tangents of the outputs (a dictionary for each input seeded). A trace by layers has NumPy arrays
+    instead of cells.
     """
 
     document: Page
-    values: dict[str, CellArray]
-    gradient: dict[str, CellArray]
+    values: dict[str, Any]
+    gradient: dict[str, Any]
     tangent: dict[str, dict[str, CellArray]]
     program: Program = field(repr=False)
 
@@ -114,6 +119,33 @@ def trace(
     heading_text = title or f"Worked trace of {', '.join(program.outputs)}"
     return Trace(Page(heading_text, tuple(blocks)), work.by_user_names(primal),
                  work.gradient(reverses), work.tangents(forwards), program)
+
+
+def by_layers(program: Program, values: Mapping[str, Any], granularity: str | None) -> str | None:
+    """Why a program made of layers is traced layer by layer; None where it is not.
+
+    It is where that was asked for ("" is the reason then), and where nothing was asked for and the
+    cells are too many to be worked, or to be read.
+    """
+    if not program.layers or granularity not in (None, "layer"):
+        return None
+    if granularity == "layer":
+        return ""
+    if len(program.equations) > TRACED_EQUATIONS:
+        return f"Its {len(program.equations):,} equations are too many to work cell by cell."
+    missing = [n for n in program.inputs if n not in values]
+    try:
+        sizes, _ = bind(program, values, symbolic=missing)
+        steps = _BOTH_WAYS * passes(program, sizes)
+    except ChainruleError:
+        return None  # working it by cells will say what is wrong
+    if steps > TRACED_CELLS:
+        return (f"Working this cell by cell would take about {steps:,} steps, more than "
+                f"{TRACED_CELLS:,}: so it is traced layer by layer.")
+    if steps > _READ and not missing:
+        return (f"Working this cell by cell takes about {steps:,} steps: so it is traced layer by "
+                "layer. The granularity elementary works every cell.")
+    return None
 
 
 def opening(work: Work, primal: Mapping[str, CellArray]) -> list[Block]:
