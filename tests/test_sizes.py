@@ -404,7 +404,7 @@ def test_every_format_shows_the_totals(capsys: pytest.CaptureFixture[str], forma
     (["vgg61"], "did you mean vgg16"),
     (["lenet5", "--input", "1x3x3"], "larger than the padded input"),
     (["lenet5", "--input", "32"], "wants at least"),
-    (["vgg16", "--input", "3x0x224"], "is no size"),
+    (["vgg16", "--input", "3x0x224"], "is no shape"),
     (["vgg16", "--input", "wide"], "is no shape"),
     (["input x[N]; y[i] = x[i]", "--size", "M=3"], "no such size"),
 ])

@@ -20,7 +20,10 @@ _FIXED: Final = ("cosine", "zeros", "ones", "constant")  # initialisers that dra
 _ARRAY: Final = re.compile(r"\s*([^\W\d]\w*)\s*=\s*(.+\.npy)\s*")
 
 
-def find(words: Sequence[str], shape: str | None = None, loss: str | None = None) -> Network | None:
+def find(
+    words: Sequence[str], shape: str | None = None, loss: str | None = None,
+    training: bool = False,
+) -> Network | None:
     """The network that the words of a command line name: of the zoo, or a file; None for a formula.
 
     Raises `UnknownNameError` for what is nearly the name of one.
@@ -31,6 +34,8 @@ def find(words: Sequence[str], shape: str | None = None, loss: str | None = None
     options: dict[str, Any] = {} if shape is None else {"shape": sizes("--input", shape)}
     if loss is not None:
         options["loss"] = _loss(loss)
+    if training:
+        options["training"] = True
     if word.endswith(".toml") and os.path.exists(word):
         text, name = common.read(word)
         if not is_network(text):
@@ -39,7 +44,7 @@ def find(words: Sequence[str], shape: str | None = None, loss: str | None = None
 
         return assemble(read(text, name), **options)
     if os.path.exists(word) or word.endswith((".toml", ".txt")):
-        return None
+        return None  # of what is not there a formula's reader complains
     from chainrule.nn import zoo
 
     if word in zoo.names():

@@ -13,11 +13,16 @@ from chainrule.cli import common
 @click.argument("formula", nargs=-1, metavar="FORMULA|FILE|-")
 @common.output_options()
 def command(formula: tuple[str, ...], format: str | None, output: str | None) -> None:
-    """Show a program with its inputs, shapes and ranges.
+    """Show a program, or a network's, with its inputs, shapes and ranges.
 
     The terminal's text is a program again; the shapes of what is computed stand behind a #.
     """
-    found = common.source(formula)
+    from chainrule.cli import networks  # lazily: `show --help` needs none
+    from chainrule.spec import Specification
+
+    network = networks.find(formula)
+    found = (common.source(formula) if network is None
+             else Specification(network.program, title=network.name))
     kind = common.chosen_format(format, output)
     if kind == "terminal":
         common.write(_text(found.program), output)

@@ -16,8 +16,7 @@ _TOOLS = ("torchinfo", "fvcore", "ptflops")
 @click.command("size")
 @click.argument("network", metavar="NETWORK|FILE|FORMULA|-")
 @click.option("--input", "-i", "shape", metavar="SHAPE",
-              help="The input's shape without the batch: 3x224x224; NAME=SHAPE of several.",
-              multiple=True)
+              help="The shape of a network's first input, without the batch: 3x224x224.")
 @click.option("--batch", default="1", metavar="N", show_default=True,
               help="The size of the batch, a number or a name.")
 @click.option("--size", "sizes", multiple=True, metavar="NAME=N",
@@ -32,11 +31,12 @@ _TOOLS = ("torchinfo", "fvcore", "ptflops")
 @click.option("--only", multiple=True, type=click.Choice(_SECTIONS),
               help="Show this section alone; may be given several times.")
 @click.option("--picture", is_flag=True, help="Draw the graph of the layers, with sizes.")
+@click.option("--unfold", is_flag=True, help="Draw stages that repeat as often as they are there.")
 @common.output_options()
 def command(
-    network: str, shape: tuple[str, ...], batch: str, sizes: tuple[str, ...], skip_padding: bool,
+    network: str, shape: str | None, batch: str, sizes: tuple[str, ...], skip_padding: bool,
     input_gradient: bool, training: bool, compare: tuple[str, ...], only: tuple[str, ...],
-    picture: bool, format: str | None, output: str | None,
+    picture: bool, unfold: bool, format: str | None, output: str | None,
 ) -> None:
     """Size a network: shapes with their formulas, parameters, operations, receptive fields.
 
@@ -66,7 +66,8 @@ def command(
 
         from chainrule.explain.layers import picture as drawn
 
-        document = replace(document, blocks=(drawn(result, found.batch), *document.blocks))
+        document = replace(document, blocks=(
+            drawn(result, found.batch, False if unfold else None), *document.blocks))
     common.emit_document(document, format, output)
 
 
@@ -80,61 +81,29 @@ class _Found:
         self.note = note
 
 
-def _program(word: str, shape: tuple[str, ...], training: bool) -> _Found:
+def _program(word: str, shape: str | None, training: bool) -> _Found:
     """A network of the zoo, a file, or a formula."""
+    from chainrule.cli import networks
+    from chainrule.errors import UnknownNameError
     from chainrule.nn import zoo
 
+    network = networks.find([word], shape, training=training)
+    if network is None:
+        if shape is not None or training:
+            raise click.UsageError("--input and --training are for networks; the sizes of a "
+                                   "formula are given by --size")
+        if word != "-" and "=" not in word and not os.path.exists(word) and (
+                not word.endswith((".toml", ".txt"))):
+            raise UnknownNameError(f"there is no network {word!r:.60}", None,
+                                   f"the zoo has {', '.join(zoo.names())}")
+        found = common.source((word,))
+        return _Found(found.program, found.title or "Sizes", None)
+    title, about = network.name, ""
     if word in zoo.names():
-        options: dict[str, Any] = {"training": True} if training else {}
-        shapes = _shapes(shape)
-        if shapes:
-            options["shape"] = next(iter(shapes.values()))
-        network = zoo.load(word, **options)
-        about = zoo.describe(word)
-        source = f" Source: {about.source}." if about.source else ""
-        return _Found(network.program, about.title, "N", f"{about.about}{source}")
-    if word.endswith(".toml") or os.path.exists(word):
-        text, name = common.read(word)
-        if _is_network(text):
-            from chainrule.nn.spec import assemble, read
-
-            wanted = next(iter(_shapes(shape).values()), None)
-            network = assemble(read(text, name), shape=wanted, training=training)
-            front = network.program.tensors[network.program.inputs[0]].shape[:1]
-            names = front[0].sizes() if front else []
-            return _Found(network.program, network.name, names[0] if names else None)
-    elif word != "-" and "=" not in word and not word.endswith(".txt"):
-        from chainrule.errors import UnknownNameError, did_you_mean
-
-        raise UnknownNameError(f"there is no network {word!r:.60}", None,
-                               did_you_mean(word, zoo.names())
-                               or f"the zoo has {', '.join(zoo.names())}")
-    found = common.source((word,))
-    return _Found(found.program, found.title or "Sizes", None)
-
-
-def _is_network(text: str) -> bool:
-    """Whether a TOML file describes a network rather than a formula."""
-    import tomllib
-
-    try:
-        return "layers" in tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return False
-
-
-def _shapes(words: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """`3x224x224` or `x=3x224x224` as shapes by input."""
-    from chainrule.errors import InputError
-
-    found = {}
-    for word in words:
-        name, _, text = word.rpartition("=")
-        parts = text.lower().replace("×", "x").replace(",", "x").split("x")
-        if not all(part.strip().isdigit() for part in parts):
-            raise InputError(f"--input {word[:60]!r} is no shape", None, "write 3x224x224")
-        found[name.strip() or "x"] = tuple(_whole("--input", part) for part in parts)
-    return found
+        card = zoo.describe(word)
+        title = card.title
+        about = f"{card.about} Source: {card.source}." if card.source else card.about
+    return _Found(network.program, title, network.batch, about)
 
 
 def _whole(option: str, text: str) -> int:
