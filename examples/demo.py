@@ -1,14 +1,17 @@
-"""What `make demo` shows: two formulas and two small networks, worked by hand.
+"""What `make demo` shows: formulas and small networks worked by hand, LeNet-5 sized and drawn.
 
 The first formula's adjoints are summed and its rows go level by level; the second one's are added
-up use by use. The networks are TOML files in this folder. Everything is printed here, and written
-as HTML files that open in a browser.
+up use by use. The two small networks are TOML files in this folder, LeNet-5 is in the zoo.
+Everything is printed here, and written as HTML files that open in a browser.
 """
 
 from pathlib import Path
 
 import chainrule as cr
-from chainrule.render import render
+from chainrule.explain.convolve import convolve
+from chainrule.explain.layers import picture
+from chainrule.nn import zoo
+from chainrule.render import Page, render
 
 HERE = Path(__file__).parent
 OUT = Path("chainrule-demo")
@@ -18,17 +21,21 @@ def main() -> None:
     """Work the examples, print them, write them, and say where."""
     first = cr.formula("y = ln(x1) + x1*x2 - sin(x2)")
     second = cr.formula("y = 1/(x1+x2) + x2^2 + cos(x1)")
-    traces = {
-        "formula-1": first.trace(x1=2, x2=5, order="level", graph=True),
-        "formula-2": second.trace(x1=3, x2=6, fanout="accumulate", graph=True),
-        "toy": cr.trace(cr.load(HERE / "toy.toml")),
-        "prelu": cr.trace(cr.load(HERE / "prelu.toml")),
+    lenet = zoo.load("lenet5")
+    summary = lenet.summary()
+    documents = {
+        "formula-1": first.trace(x1=2, x2=5, order="level", graph=True).document,
+        "formula-2": second.trace(x1=3, x2=6, fanout="accumulate", graph=True).document,
+        "toy": cr.trace(cr.load(HERE / "toy.toml")).document,
+        "prelu": cr.trace(cr.load(HERE / "prelu.toml")).document,
+        "convolution": convolve([1, 2, 3, 4], [1, 0, 2], mode="full", backward=True).document,
+        "lenet5": Page(summary.title, (picture(lenet.sizes(), "N"), *summary.blocks)),
     }
     OUT.mkdir(exist_ok=True)
-    for name, trace in traces.items():
-        print(render(trace.document, "terminal"))
-        (OUT / f"{name}.html").write_text(render(trace.document, "html"), encoding="utf-8")
-    print(f"Written to {OUT.resolve()}: " + ", ".join(f"{name}.html" for name in traces))
+    for name, document in documents.items():
+        print(render(document, "terminal"))
+        (OUT / f"{name}.html").write_text(render(document, "html"), encoding="utf-8")
+    print(f"Written to {OUT.resolve()}: " + ", ".join(f"{name}.html" for name in documents))
 
 
 if __name__ == "__main__":
