@@ -162,7 +162,8 @@ def _data(result: Any, others: Any, found: _Found) -> dict[str, Any]:
         "biases": number(result.biases),
         "forward": operations(result.forward), "backward": operations(result.backward),
         "backward_to": list(result.wanted),
-        "memory": {"inference": number(result.memory.inference),
+        "memory": {"inference": None if result.memory.inference is None
+                   else number(result.memory.inference),
                    "training": number(result.memory.training)},
         "compare": [{"tool": o.tool, "word": o.word, "number": number(o.number),
                      "reasons": list(o.reasons)} for o in others],

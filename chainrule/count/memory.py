@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from chainrule.count.operations import Count, plain
+from chainrule.count.operations import Count, less, plain
 from chainrule.lang.expr import Ref, walk
 from chainrule.lang.integers import Integer, known, product
 from chainrule.lang.program import Equation, Program
 
+PEAKS: Final = 8  # that many moments are kept in mind where sizes are names
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Numbers that are kept: `inference` at the worst moment, which is at the tensor `at`."""
+    """Numbers that are kept: `inference` at the worst moment, which is at the tensor `at`.
 
-    inference: Count
+    It is None where that moment depends on sizes that are not numbers.
+    """
+
+    inference: Count | None
     at: str
     training: Count
     kept: tuple[str, ...]
@@ -58,9 +64,9 @@ def memory(
         last[name] = len(table)
     size = {name: cells(program.tensors[name].shape, sizes) for name in last}
     live = {name for name in program.inputs if name in last}
-    most: Count = 0
-    at = ""
+    peaks: list[tuple[Count, str]] = []  # those that no other exceeds whatever the sizes
     now: Count = _sum(size[name] for name in live)
+    decided = True
     ends: dict[int, list[str]] = {}
     for name, number in last.items():
         ends.setdefault(number, []).append(name)
@@ -68,8 +74,11 @@ def memory(
         if e.target not in live:
             live.add(e.target)
             now = plain(now + size[e.target])
-        if not at or (isinstance(now, int) and isinstance(most, int) and now > most):
-            most, at = now, e.target
+        if not any(less(now, peak) for peak, _ in peaks):
+            peaks = [p for p in peaks if not less(p[0], now)] + [(now, e.target)]
+            if len(peaks) > PEAKS:
+                peaks = peaks[-PEAKS:]
+                decided = False
         for name in ends.get(number, ()):
             if name in live:
                 live.discard(name)
@@ -77,6 +86,7 @@ def memory(
     own = {e.target for e in program.equations} | {*program.inputs} - parameters
     kept = [n for n in dict.fromkeys(r for e in backward for r in sorted(reads(e)))
             if n in own and n not in parameters]
+    most, at = peaks[0] if decided and len(peaks) == 1 else (None, "")
     return Memory(most, at, _sum(cells(program.tensors[n].shape, sizes) for n in kept),
                   tuple(kept))
 

@@ -9,8 +9,8 @@ takes R - 1 additions, and the bias one more. What depends on fewer indices is c
 those (the square root in a batch normalisation once a channel), and arithmetic on indices and sizes
 alone is not counted: it is done before the numbers come.
 
-- A **MAC** is a product that is added to a running sum, each product to one sum. Literature often
-  reports MACs as FLOPs.
+- A **MAC** is a product that is a term of a sum; R terms are R MACs, R multiplications and R - 1
+  additions. Literature often reports MACs as FLOPs.
 - **FLOPs** are all operations: multiplications, additions, divisions, comparisons, functions.
 - Multiplications by padding count, as most tools count them; with `padding=False` they do not.
 """
@@ -22,9 +22,10 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from chainrule.count.lattice import Constraint, conditions, inside, points
+from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import Apply, ArgReduce, Expr, IndexValue, Number, Reduce, Ref, Select
 from chainrule.lang.functions import FUNCTIONS
-from chainrule.lang.integers import Integer, known
+from chainrule.lang.integers import Integer, integer, known
 from chainrule.lang.program import Equation, Program
 
 Count = int | Integer  # a polynomial where a size is not known
@@ -61,6 +62,13 @@ def plain(n: Count) -> Count:
         return n
     number = n.constant
     return n if number is None else number
+
+
+def less(a: Count, b: Count) -> bool | None:
+    """Whether a is at most b for all sizes of at least 1; None where that depends on them."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a <= b
+    return at_most(integer(a), integer(b))
 
 
 def total(counts: Iterable[Operations]) -> Operations:
@@ -140,8 +148,8 @@ class _Counter:
             cells = self.passes([n for n in ranges if n not in summed], scope) if first else 0
             if first and not e.plain and not summed:
                 cells = _cells(self.size(n) for n in self.program.tensors[e.target].shape)
-                cells = min(cells, times) if isinstance(cells, int) and isinstance(times, int) \
-                    else cells
+                if less(cells, times) is not True:  # no more first writes than writes
+                    cells = times
             self.add("additions", times - cells)
             if times != cells and _is_product(e.body) and ranges.keys() <= names:
                 self.add("macs", times)
@@ -180,6 +188,8 @@ class _Counter:
         depends = frozenset().union(*(names for names, _ in parts)) if parts else frozenset()
         reads = any(r for _, r in parts)
         if reads:
+            if not self.padding and FUNCTIONS[e.function].cost == "multiply":
+                scope = _Scope(scope.ranges, (*scope.guards, *self.reads_inside(e)))
             self.apply(e, self.passes(depends, scope))
         return depends, reads
 
@@ -237,11 +247,10 @@ class _Counter:
         first, self.counts = self.counts, before
         b, also = self.visit(e.otherwise, scope)
         second = self.counts
-        costs = [Operations(**counts).flops for counts in (first, second)]
-        if isinstance(costs[0], int) and isinstance(costs[1], int):
-            self.counts = first if costs[0] >= costs[1] else second
-        else:
+        if less(Operations(**second).flops, Operations(**first).flops):
             self.counts = first
+        else:
+            self.counts = second
         return names | a | b, reads or read or also
 
 

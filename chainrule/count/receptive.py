@@ -24,6 +24,7 @@ from chainrule.lang.program import Equation, Program
 Axis = tuple[str, int]  # an input's name and the number of its axis
 Span = tuple[int, int]
 
+ENDLESS: Final = 10**15  # stands for the cells of an axis whose size is not a number
 PERIOD: Final = 256  # beyond this many different spans a cell is said to see the whole axis
 
 
@@ -141,10 +142,9 @@ def _equation(
     targets: dict[str, _Target] = {}
     for axis, s in enumerate(e.subscripts):
         inverse = _inverse(s, lengths, sizes)
+        targets.update({name: (axis, None) for name in s.indices()})
         if inverse is not None:
             targets[inverse[0]] = (axis, inverse[1])
-        else:
-            targets.update({name: (axis, None) for name in s.indices()})
     result: dict[Axis, Field] = {}
     for node in walk(e.body):
         if isinstance(node, Ref):
@@ -155,7 +155,7 @@ def _equation(
 
 
 def _lengths(e: Equation, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The range of each index of an equation; 0 where it is not known."""
+    """The range of each index of an equation, endless where it is not known."""
     ranges: list[Range] = [*e.ranges]
     for node in walk(e.body):
         if isinstance(node, Reduce | ArgReduce):
@@ -163,7 +163,7 @@ def _lengths(e: Equation, sizes: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for r in ranges:
         number = known(r.size, sizes).constant if r.size is not None else None
-        found[r.name] = max(found.get(r.name, 0), number or 0)
+        found[r.name] = max(found.get(r.name, 0), 2 * ENDLESS if number is None else number)
     return found
 
 
@@ -221,24 +221,24 @@ def _seen(
         axis, line = targets.get(s.plain or "", (0, None))
         return Field(None, 0, (field.over,)) if line is None else Field(
             axis, field.step, field.spans, field.over)
-    cells = known(program.tensors[ref.tensor].shape[field.along], sizes).constant or 1
+    length = known(program.tensors[ref.tensor].shape[field.along], sizes).constant
+    cells = 2 * ENDLESS if length is None else length
     affine = _affine(known(s, sizes)) if s.plain is None else ({s.plain: 1}, 0)
     if affine is None or any(isinstance(a, Floor) for a in s.atoms()):
         return _fixed(field, 0, cells - 1)
     factors, base = affine
     moving = [n for n in factors if n in targets]
-    low, high = _ends({n: c for n, c in factors.items() if n not in targets}, base, lengths)
     if not moving:
-        return _fixed(field, low, high)
-    if len(moving) > 1:
-        return _fixed(field, 0, cells - 1)
-    axis, line = targets[moving[0]]
-    factor = factors[moving[0]]
+        return _fixed(field, *_ends(factors, base, lengths))
+    # what moves along another axis of the target too is a window here: a token sees its patch
+    main = max(moving, key=lambda n: abs(factors[n]))
+    axis, line = targets[main]
+    factor = factors[main]
+    low, high = _ends({n: c for n, c in factors.items() if n != main}, base, lengths)
     if line is None:
-        ends = _ends(factors, base, lengths)
-        over = _fixed(field, *ends).spans[0]
-        return Field(axis, field.step, tuple(_window(field, low + k, high + k)
-                                             for k in range(field.period)), over)
+        over = _fixed(field, *_ends(factors, base, lengths)).spans[0]
+        return Field(axis, factor * field.step, tuple(
+            _window(field, low + k, high + k) for k in range(field.period)), over)
     return _along(field, axis, line, factor, low, high, cells)
 
 
@@ -317,6 +317,6 @@ def windowed(found: Iterable[Mapping[Axis, Field]]) -> list[Axis]:
     axes: dict[Axis, None] = {}
     for table in found:
         for axis, field in table.items():
-            if field.along is not None and field.size > 1:
+            if field.along is not None and (field.size > 1 or field.jump != 1):
                 axes[axis] = None
     return list(axes)

@@ -14,6 +14,7 @@ from chainrule.count.memory import Memory, cells, memory, reads
 from chainrule.count.operations import NONE, Count, Operations, of_program, plain, total
 from chainrule.count.receptive import Axis, Field, fields, windowed
 from chainrule.diff.reverse import vjp
+from chainrule.errors import InputError, ShapeError, UnknownNameError, did_you_mean
 from chainrule.formulas.library import LIBRARY
 from chainrule.lang.expr import Apply, Expr, Ref, Select, children
 from chainrule.lang.integers import known
@@ -98,7 +99,7 @@ def sizes(
     `padding` False what is multiplied by padding is not counted. `of` is the output to go back
     from, the first by default; `input_gradient` counts the gradients of the data too.
     """
-    values = dict(given or {})
+    values = _checked(program, given or {})
     wanted = _wanted(program, input_gradient)
     backward = _backward(program, of, wanted)
     where = _rows_of(program)
@@ -124,6 +125,27 @@ def sizes(
         ))
     return Sizes(program, values, tuple(rows), axes, memory(program, later, values), padding,
                  wanted)
+
+
+def _checked(program: Program, given: Mapping[str, int]) -> dict[str, int]:
+    """The values of sizes, which have to exist and to leave every tensor a cell."""
+    if not isinstance(program, Program):
+        raise InputError(f"sizes are counted of a program, found a {type(program).__name__}", None,
+                         "of a network it is network.program, of a formula formula.program")
+    names = {n for t in program.tensors.values() for axis in t.shape for n in axis.sizes()}
+    for name in given:
+        if name not in names and name not in program.size_names():
+            raise UnknownNameError(f"the program has no size {name!r:.40}", None,
+                                   did_you_mean(name, sorted(names))
+                                   or f"its sizes are {', '.join(sorted(names)) or 'all numbers'}")
+    if given:
+        for name, tensor in program.tensors.items():
+            for axis, p in enumerate(tensor.shape):
+                cells = known(p, given).constant
+                if cells is not None and cells < 1:
+                    raise ShapeError(f"axis {axis} of {name} would have {p} = {cells} cells", None,
+                                     "a window is larger than its padded input: take larger sizes")
+    return dict(given)
 
 
 def _wanted(program: Program, input_gradient: bool) -> tuple[str, ...]:

@@ -52,7 +52,8 @@ def _caption(tower: Tower, layers: int) -> Inlines:
     said = f"The network's {layers} layers, with what goes from one to the next"
     if tower.repeats:
         times = "; ".join(f"{r.first} to {r.last} ×{r.times}" for r in tower.repeats)
-        said += f". Stages that repeat are drawn once ({times}); fold=False, or --unfold, draws every one"
+        said += (f". Stages that repeat are drawn once ({times}); fold=False, or --unfold, draws "
+                 "every one")
     return inlines(said + ".")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from chainrule.count.compare import Compared
 from chainrule.count.operations import Count, Operations
-from chainrule.count.receptive import Field
+from chainrule.count.receptive import ENDLESS, Field
 from chainrule.count.sizes import Row, Sizes
 from chainrule.document.blocks import (
     Block,
@@ -27,6 +27,7 @@ from chainrule.document.blocks import (
 )
 from chainrule.document.notation import Notation
 from chainrule.explain.shapes import worked
+from chainrule.lang.integers import Integer, known
 
 _COUNTS: Final = (
     ("MACs", "macs"), ("multiplies", "multiplies"), ("additions", "additions"),
@@ -73,7 +74,8 @@ def _scope(found: Sizes, batch: str | None) -> list[Prose]:
     said = []
     for name in data:
         shape = _shape(found, found.program.tensors[name].shape, batch)
-        said.append(f"{name} is {shape}")
+        what = "" if found.program.tensors[name].kind == "real" else "labels, "
+        said.append(f"{name} is {what}{shape}")
     given = found.given.get(batch or "", None)
     parts: list[Prose]
     if batch is not None and given is not None:
@@ -86,10 +88,15 @@ def _scope(found: Sizes, batch: str | None) -> list[Prose]:
     return parts
 
 
-def _shape(found: Sizes, shape: Sequence[object], batch: str | None) -> str:
+def _shape(found: Sizes, shape: Sequence[Integer], batch: str | None) -> str:
     """64 × 112 × 112, without the batch."""
-    own = [str(axis) for axis in shape if str(axis) != batch]
+    own = [_bracketed(known(axis, found.given)) for axis in shape if str(axis) != batch]
     return " × ".join(own) or "a number"
+
+
+def _bracketed(axis: Integer) -> str:
+    """A size between signs of multiplication."""
+    return str(axis) if len(axis.terms) < 2 else f"({axis})"
 
 
 def _number_of_batch_axes(found: Sizes, r: Row, batch: str | None) -> int:
@@ -109,7 +116,7 @@ def _layers(found: Sizes, batch: str | None) -> Table:
     rows: list[list[Cell]] = []
     for r in found.rows:
         skip = _number_of_batch_axes(found, r, batch)
-        shape = " × ".join(map(str, r.shape[skip:])) or "1"
+        shape = " × ".join(map(_bracketed, r.shape[skip:])) or "1"
         line = [cell(r.name), cell(_formula(r)), cell(shape), _amount(r.weights),
                 _amount(r.biases)]
         rows.append([*line, *(map(cell, _sees(found, r)) if sees else ())])
@@ -131,7 +138,7 @@ def _sees(found: Sizes, r: Row) -> list[str]:
     """The field, the jump and the first cell, once where all axes agree."""
     said = []
     for field, (name, axis) in zip(r.fields, found.axes, strict=True):
-        cells = found.program.tensors[name].shape[axis].constant
+        cells = known(found.program.tensors[name].shape[axis], found.given).constant
         said.append(("", "", "") if field is None else _field(field, cells))
     if all(one == said[0] for one in said):
         return list(said[0])
@@ -139,8 +146,8 @@ def _sees(found: Sizes, r: Row) -> list[str]:
 
 
 def _field(field: Field, cells: int | None) -> tuple[str, str, str]:
-    whole = field.along is None and cells is not None and (
-        field.first <= 0 and field.last >= cells - 1)
+    whole = field.along is None and field.first <= 0 and (
+        field.last >= ENDLESS if cells is None else field.last >= cells - 1)
     if whole:
         return "all", "", ""
     if field.along is None:
@@ -207,9 +214,10 @@ def _operations(found: Sizes) -> list[Block]:
         blocks.append(_table_of(found, f"backward, to {what}", [r.backward for r in found.rows],
                                 found.backward))
     blocks.append(items(
-        "A MAC is a product added to a running sum; MACs are among the multiplies and additions.",
-        "FLOPs are all operations: multiplies, additions, divisions, comparisons, functions. So "
-        "they are about twice the MACs.",
+        "A MAC is a product that is a term of a sum; R terms are R MACs, R multiplies and R - 1 "
+        "additions.",
+        "FLOPs are all operations: multiplies, additions, divisions, comparisons, functions. Where "
+        "sums are long they are about twice the MACs.",
         "Functions are exponentials, logarithms, roots and their like. What depends on fewer "
         "indices than its loop is counted once for those.",
     ))
@@ -238,8 +246,10 @@ def _memory(found: Sizes) -> list[Block]:
     m = found.memory
     rows: list[list[Prose]] = [
         ["parameters", amount(found.parameters), _bytes(found.parameters)],
-        [f"activations, inference: the most at one time, at {m.at}", amount(m.inference),
-         _bytes(m.inference)],
+        [f"activations, inference: the most at one time, at {_row_of(found, m.at)}",
+         amount(m.inference), _bytes(m.inference)]
+        if m.inference is not None else
+        ["activations, inference: where they are most depends on the sizes", "", ""],
         ["activations, training: what the backward pass reads", amount(m.training),
          _bytes(m.training)],
     ]
@@ -248,15 +258,21 @@ def _memory(found: Sizes) -> list[Block]:
     return [table(heads, rows)]
 
 
+def _row_of(found: Sizes, tensor: str) -> str:
+    """The row that a tensor belongs to."""
+    return next((e.origin.layer for e in found.program.equations
+                 if e.target == tensor and e.origin.layer), tensor)
+
+
 def _bytes(n: Count) -> str:
     if not isinstance(n, int):
         return ""
     size = Fraction(n * _BYTES)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{float(size):.4g} {unit}" if unit != "bytes" else f"{int(size)} bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            break
         size /= 1000
-    raise AssertionError
+    return f"{int(size)} bytes" if unit == "bytes" else f"{float(size):,.4g} {unit}"
 
 
 def _comparisons(compared: Sequence[Compared]) -> list[Block]:
