@@ -191,5 +191,8 @@ def did_you_mean(name: str, known: list[str]) -> str | None:
     """
     import difflib  # lazily: only an error needs it
 
+    for word in known:
+        if word.lower() == name.lower():
+            return f"did you mean {word}?"
     close = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else None

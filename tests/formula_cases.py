@@ -63,6 +63,8 @@ def _axes(entry: Entry) -> tuple[int, ...]:
     """The numbers of axes in the window that are worth a try."""
     if isinstance(entry.axes, int):
         return (entry.axes,)
+    if isinstance(entry.axes, tuple):
+        return entry.axes[:1]  # the others are told apart by the shape alone
     return (0, 1, 2, 3) if entry.axes in ("axis", "rest") else (1, 2, 3)
 
 

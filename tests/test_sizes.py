@@ -212,7 +212,7 @@ class Walk:
                 self.visit(e.body, inner, depth + 1)
                 terms += 1
             if self.reads(e.body):
-                self.counts["additions" if e.op == "sum" else "comparisons"] += terms - 1
+                self.counts["additions" if e.op == "sum" else "comparisons"] += max(terms - 1, 0)
 
 
 def by_walking(p: Program, padding: bool) -> dict[str, int]:

@@ -43,13 +43,16 @@ class Constraint:
 
 
 def inside(
-    subscripts: Sequence[Integer], shape: Sequence[Integer], sizes: Mapping[str, int]
+    subscripts: Sequence[Integer], shape: Sequence[Integer], sizes: Mapping[str, int],
+    axes: Iterable[int] | None = None,
 ) -> list[Constraint]:
-    """That subscripts stay on their axes; those of a single index always do."""
+    """That subscripts stay on their axes, on all or on some of them."""
     found = []
-    for s, axis in zip(subscripts, shape, strict=True):
-        if s.plain is None and not any(_reads(a) for a in s.atoms()):
-            found += [Constraint(known(s, sizes)), Constraint(known(axis - 1 - s, sizes))]
+    chosen = range(len(shape)) if axes is None else axes
+    for k in chosen:
+        s, cells = subscripts[k], shape[k]
+        if s.indices() and not any(_reads(a) for a in s.atoms()):
+            found += [Constraint(known(s, sizes)), Constraint(known(cells - 1 - s, sizes))]
     return found
 
 
@@ -83,26 +86,29 @@ def _polynomial(e: Expr) -> Integer | None:
 
 
 def points(
-    ranges: Mapping[str, int | Integer], guards: Iterable[Constraint] = ()
+    ranges: Mapping[str, int | Integer], guards: Iterable[Constraint] = (),
+    within: Mapping[str, int | Integer] | None = None,
 ) -> int | Integer:
     """The points of the box that satisfy all guards on its indices.
 
-    Guards on indices outside the box are left to whoever counts a larger one. Raises
-    `MissingValueError` where a guarded range is not a number.
+    Guards on indices outside the box are left to whoever counts a larger one; but with `within`, a
+    larger box, those points are counted for which some point of that box satisfies its guards.
+    Raises `MissingValueError` where a guarded range is not a number.
 
     >>> from chainrule.lang.integers import index
     >>> i, k = index("i"), index("k")
     >>> points({"i": 4, "k": 3}, [Constraint(2*i + k - 1), Constraint(constant(7) - 2*i - k)])
     10
     """
-    mine = [g for g in guards if g.indices and g.indices <= ranges.keys()]
+    box_of = ranges if within is None else within
+    mine = [g for g in guards if g.indices and g.indices <= box_of.keys()]
     result: int | Integer = 1
     grouped: set[str] = set()
     for names, group in _groups(mine):
         grouped |= names
         box = []
         for name in sorted(names):
-            cells = ranges[name]
+            cells = box_of[name]
             if not isinstance(cells, int):
                 raise MissingValueError(
                     f"counting what {name} reaches needs the number {cells}", None,
@@ -112,7 +118,9 @@ def points(
             if guard.value.sizes():
                 raise MissingValueError(
                     f"counting needs the size {guard.value.sizes()[0]} as a number")
-        result = _count(tuple(box), tuple(sorted({g.value for g in group}, key=str))) * result
+        kept = frozenset(n for n in names if n in ranges)
+        result = _count(tuple(box), tuple(sorted({g.value for g in group}, key=str)),
+                        kept) * result
     for name, cells in ranges.items():
         if name not in grouped:
             result = result * cells if isinstance(cells, int) else cells * result
@@ -136,8 +144,12 @@ def _groups(guards: Sequence[Constraint]) -> list[tuple[set[str], list[Constrain
 
 
 @lru_cache(maxsize=4096)
-def _count(box: tuple[tuple[str, int], ...], values: tuple[Integer, ...]) -> int:
-    """The points of a box where all values are at least 0."""
+def _count(
+    box: tuple[tuple[str, int], ...], values: tuple[Integer, ...], kept: frozenset[str]
+) -> int:
+    """The points of a box where all values are at least 0, told apart by the indices kept."""
+    if len(kept) < len(box):
+        return _covered(box, values, kept)
     solved = _solvable([name for name, _ in box], dict(box), values)
     others = [(name, cells) for name, cells in box if name != solved]
     if prod(cells for _, cells in others) > MOST:
@@ -154,6 +166,30 @@ def _count(box: tuple[tuple[str, int], ...], values: tuple[Integer, ...]) -> int
                 break
         total += max(0, high - low + 1)
     return total
+
+
+def _covered(
+    box: tuple[tuple[str, int], ...], values: tuple[Integer, ...], kept: frozenset[str]
+) -> int:
+    """For how many values of the indices kept there are values of the others."""
+    outer = [(name, cells) for name, cells in box if name in kept]
+    inner = tuple((name, cells) for name, cells in box if name not in kept)
+    if prod(cells for _, cells in box) > MOST:
+        raise LimitError(f"counting these windows takes more than {MOST:,} cases", None,
+                         "count padded positions too, or take smaller sizes")
+    total = 0
+    for place in combinations(*(range(cells) for _, cells in outer)):
+        at = {name: constant(k) for (name, _), k in zip(outer, place, strict=True)}
+        fixed = tuple(_fixed(v, at) for v in values)
+        if all(v.constant is None or v.constant >= 0 for v in fixed):
+            free = tuple(v for v in fixed if v.constant is None)
+            total += bool(_count(inner, free, frozenset(n for n, _ in inner)))
+    return total
+
+
+def _fixed(value: Integer, at: Mapping[str, Integer]) -> Integer:
+    """A polynomial with some of its indices known."""
+    return value.substitute(lambda a: at.get(a.name) if isinstance(a, Index) else None)
 
 
 def _solvable(

@@ -19,15 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import prod
 from typing import Final
 
 from chainrule.count.lattice import Constraint, conditions, inside, points
 from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import Apply, ArgReduce, Expr, IndexValue, Number, Reduce, Ref, Select
 from chainrule.lang.functions import FUNCTIONS
-from chainrule.lang.integers import Integer, integer, known
+from chainrule.lang.integers import ZERO, Index, Integer, integer, known
 from chainrule.lang.program import Equation, Program
 
+_ENUMERATED: Final = 1_000_000  # positions that a scatter's axis may have to be counted
 Count = int | Integer  # a polynomial where a size is not known
 
 
@@ -123,11 +125,18 @@ class _Counter:
     def add(self, what: str, times: Count) -> None:
         self.counts[what] = plain(self.counts[what] + times)
 
-    def passes(self, names: Iterable[str], scope: _Scope) -> Count:
-        """How often a part that depends on these indices is evaluated."""
-        chosen = frozenset(names)
-        return points({n: cells for n, cells in scope.ranges.items() if n in chosen},
-                      scope.guards)
+    def passes(
+        self, names: Iterable[str], scope: _Scope, within: Iterable[str] | None = None
+    ) -> Count:
+        """How often a part that depends on these indices is evaluated.
+
+        With `within`, for how many of their values some value of the other indices is allowed.
+        """
+        def box(some: Iterable[str]) -> dict[str, Count]:
+            chosen = frozenset(some)
+            return {n: cells for n, cells in scope.ranges.items() if n in chosen}
+
+        return points(box(names), scope.guards, None if within is None else box(within))
 
     def equation(self, e: Equation, first: bool) -> Operations:
         ranges = {r.name: self.size(r.size) for r in e.ranges}
@@ -147,13 +156,36 @@ class _Counter:
             summed = [n for n in ranges if n not in {i for s in e.subscripts for i in s.indices()}]
             cells = self.passes([n for n in ranges if n not in summed], scope) if first else 0
             if first and not e.plain and not summed:
-                cells = _cells(self.size(n) for n in self.program.tensors[e.target].shape)
-                if less(cells, times) is not True:  # no more first writes than writes
-                    cells = times
+                cells = self.written(e, times)
             self.add("additions", times - cells)
             if times != cells and _is_product(e.body) and ranges.keys() <= names:
                 self.add("macs", times)
         return Operations(**self.counts)
+
+    def written(self, e: Equation, times: Count) -> Count:
+        """How many cells a scatter writes: its first writes, which are no additions.
+
+        Counted axis by axis where each index stands on one axis; else at most the target's cells.
+        """
+        ranges = {r.name: self.size(r.size) for r in e.ranges}
+        seen: list[str] = []
+        result: Count = 1
+        for s in e.subscripts:
+            names = s.indices()
+            seen += names
+            boxes = [ranges[n] for n in names]
+            if s.plain is not None:
+                result = plain(result * ranges[s.plain])
+            elif s.constant is None:
+                numbers = [n for n in boxes if isinstance(n, int)]
+                if len(numbers) < len(boxes) or prod(numbers) > _ENUMERATED or any(
+                        not isinstance(a, Index) for a in known(s, self.sizes).atoms()):
+                    seen.append("")  # a gather, or too large: not counted one by one
+                    break
+                result = plain(result * len(_values(known(s, self.sizes), names, numbers)))
+        if "" in seen or len(set(seen)) < len(seen):
+            result = _cells(self.size(n) for n in self.program.tensors[e.target].shape)
+        return result if less(result, times) else times
 
     def guards(self, condition: Expr | None) -> tuple[Constraint, ...]:
         return () if condition is None else tuple(conditions(condition, self.sizes) or ())
@@ -167,7 +199,10 @@ class _Counter:
             if isinstance(node, Ref):
                 if node.outside is not None:
                     shape = self.program.tensors[node.tensor].shape
-                    found += inside(node.subscripts, shape, self.sizes)
+                    pads = node.outside.pads
+                    axes = None if pads is None else [
+                        k for k, (a, b) in enumerate(pads) if (a, b) != (ZERO, ZERO)]
+                    found += inside(node.subscripts, shape, self.sizes, axes)
             elif isinstance(node, Apply):
                 stack += node.args
         return found
@@ -230,8 +265,9 @@ class _Counter:
             names, reads = names | named, reads or read
         outside = names - own.keys()
         if reads:
-            times = self.passes(outside | own.keys(), inner)
-            less = times - self.passes(outside, scope)
+            every = outside | own.keys()
+            times = self.passes(every, inner)
+            less = times - self.passes(outside, inner, every)
             self.add("additions" if e.op == "sum" else "comparisons", less)
             if e.op == "sum" and _is_product(e.body) and own.keys() <= names:
                 self.add("macs", times)
@@ -259,6 +295,15 @@ def _is_product(e: Expr) -> bool:
     return isinstance(e, Apply) and (
         FUNCTIONS[e.function].cost == "multiply"
         or (e.function in ("neg", "div") and _is_product(e.args[0])))
+
+
+def _values(s: Integer, names: list[str], sizes: list[int]) -> set[int]:
+    """The values that a subscript takes."""
+    found = {s.evaluate(lambda a: 0)}
+    for name, cells in zip(names, sizes, strict=True):
+        factor = s.coefficient(Index(name)).constant or 0
+        found = {v + factor * k for v in found for k in range(cells)}
+    return found
 
 
 def _cells(sizes: Iterable[Count]) -> Count:

@@ -118,18 +118,16 @@ def fields(
 class _Line:
     """An index of a target's axis: position t is written from i = (t - offset)/stride.
 
-    `y[2*i + r] = x[i]` writes t from all i with t - 2*i in `offsets`, an interval.
+    `y[2*i + d*r] = x[i]` writes t from all i with t - 2*i among the `offsets` 0, d, 2d, ...
     """
 
     stride: int
-    offsets: Span
+    offsets: Sequence[int]
 
     def indices(self, t: int) -> Span:
         """The least and greatest i that write position t (empty: the last before the first)."""
-        low, high = self.offsets
-        if self.stride > 0:
-            return -((high - t) // self.stride), (t - low) // self.stride
-        return -((t - low) // -self.stride), (high - t) // -self.stride
+        found = [(t - o) // self.stride for o in self.offsets if (t - o) % self.stride == 0]
+        return (min(found), max(found)) if found else (1, 0)
 
 
 _Target = tuple[int, _Line | None]  # a target's axis, and how an index runs along it
@@ -175,16 +173,17 @@ def _inverse(
     None where several indices are strides of one axis (a flatten), so that none is a line.
     """
     if s.plain is not None:
-        return s.plain, _Line(1, (0, 0))
+        return s.plain, _Line(1, (0,))
     affine = _affine(known(s, sizes))
     if affine is None or not affine[0]:
         return None
     factors, base = affine
     main = max(factors, key=lambda n: abs(factors[n]) * max(lengths[n], 1))
     others = {n: c for n, c in factors.items() if n != main}
-    if len(others) > 1:
+    if len(others) > 1 or any(lengths[n] > PERIOD for n in others):
         return None
-    return main, _Line(factors[main], _ends(others, base, lengths))
+    offsets = [base + c * k for n, c in others.items() for k in range(lengths[n])] or [base]
+    return main, _Line(factors[main], offsets)
 
 
 def _affine(s: Integer) -> tuple[dict[str, int], int] | None:

@@ -51,10 +51,11 @@ def page(entry: Entry) -> Document:
         blocks.append(heading(1, "In training"))
         own = Notation(trained.tensors)
         blocks += [MathBlock(equation_math(own, e)) for e in trained.equations]
+        blocks += _gradients(trained, "Derived from it: the backward pass in training")
     blocks += [heading(1, "Tensors"), _tensors(entry, program)]
     if entry.settings:
         blocks += [heading(1, "Settings"), _settings(entry)]
-    blocks += _gradients(program)
+    blocks += _gradients(program, "Derived from it: the backward pass")
     return Document(f"{entry.title[0].upper()}{entry.title[1:]}: {entry.name}", tuple(blocks))
 
 
@@ -94,7 +95,7 @@ def _default(s: Setting) -> str:
     return f"{s.default}{words}"
 
 
-def _gradients(program: Program) -> list[Block]:
+def _gradients(program: Program, title: str) -> list[Block]:
     """The adjoints of the inputs, derived from the formula for a given adjoint of its output."""
     wanted = [n for n in program.inputs if program.tensors[n].kind == "real"
               and program.tensors[n].role != "constant"]
@@ -105,5 +106,5 @@ def _gradients(program: Program) -> list[Block]:
     notation = Notation(derived.tensors)
     steps: list[Equation] = [e for e in derived.equations
                              if e.origin.rule not in ("written", "seed")]
-    blocks: list[Block] = [heading(1, "Derived from it: the backward pass")]
+    blocks: list[Block] = [heading(1, title)]
     return [*blocks, *(MathBlock(equation_math(notation, e)) for e in steps)]

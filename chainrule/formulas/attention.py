@@ -80,6 +80,18 @@ ENTRIES: Final = (
           "Vaswani et al. 2017, section 3.2.2", _HEADS,
           label="attn", absent={"M": 0, "P": 0, **_BIASES}, initial=_WEIGHTS, kind="attention",
           sample={"num_heads": 2, "embed_dim": 4}, more=({"head_dim": 3},)),
+    Entry("cross_attention", "CrossAttention", f"""
+    input x[..., T, D], z[..., S, D], M[T, S], P[..., S]
+    {_PROJECTED.replace(
+        "Wk[h, e, d]*x[..., j, d]", "Wk[h, e, d]*z[..., j, d]").replace(
+        "Wv[h, e, d]*x[..., j, d]", "Wv[h, e, d]*z[..., j, d]")}
+    s[..., h, i, j] = sum(e) q[..., h, i, e]*k[..., h, j, e]/sqrt(E) + M[i, j] + P[..., j]
+    a[..., h, i, j] = exp(s[..., h, i, j])/sum(r) exp(s[..., h, i, r])
+    {_JOINED}""", "multi-head cross-attention",
+          "one sequence looks at another: queries from x, keys and values from z",
+          "Vaswani et al. 2017, section 3.2.3", _HEADS,
+          label="attn", absent={"M": 0, "P": 0, **_BIASES}, initial=_WEIGHTS, kind="attention",
+          sample={"num_heads": 2, "embed_dim": 4}),
     Entry("causal_self_attention", "CausalSelfAttention", f"""
     input x[..., T, D]
     {_PROJECTED}

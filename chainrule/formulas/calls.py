@@ -16,7 +16,7 @@ from typing import Any
 from chainrule.errors import ArityError, InputError, UnknownNameError, did_you_mean
 from chainrule.formulas.entry import Entry
 from chainrule.formulas.instance import Instance, instantiate
-from chainrule.formulas.library import ALIASES, LIBRARY, find
+from chainrule.formulas.library import ALIASES, LAYERS, LIBRARY, find
 from chainrule.formulas.renaming import apart, renamed_equation
 from chainrule.formulas.template import declared_inputs, declared_parameters
 from chainrule.lang.program import Layer, Program, Tensor, fresh
@@ -27,8 +27,12 @@ from chainrule.lang.whole import Call, Expansion
 class _Library:
     """The library behind the interface that `chainrule.lang.whole` asks for."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*LIBRARY, *LAYERS, *ALIASES)
+
     def knows(self, name: str) -> bool:
-        return name in LIBRARY or name in ALIASES
+        return name in LIBRARY or name in LAYERS or name in ALIASES
 
     def expand(self, call: Call, target: str, args: tuple[str, ...],
                tensors: Mapping[str, Tensor], taken: set[str]) -> Expansion:

@@ -11,12 +11,17 @@ from chainrule.formulas.entry import Entry, Setting
 def _activation(
     name: str, layer: str, line: str, title: str, purpose: str, source: str,
     constants: Mapping[str, tuple[str, float]] | None = None, aliases: tuple[str, ...] = (),
+    within: str = "",
 ) -> Entry:
-    """`y[...] = f(x[...])`; `constants` maps settings to their letters and defaults."""
+    """`y[...] = f(x[...])`; `constants` maps settings to their letters and defaults.
+
+    All of them lie `within` an interval.
+    """
     chosen = constants or {}
     letters = ", ".join(letter for letter, _ in chosen.values())
     text = f"input x[...]\n{f'constant {letters}' if letters else ''}\ny[...] = {line}"
-    settings = tuple(Setting(key, letter, default) for key, (letter, default) in chosen.items())
+    settings = tuple(Setting(key, letter, default, within=within)
+                     for key, (letter, default) in chosen.items())
     return Entry(name, layer, text, title, purpose, source, settings, kind="activation",
                  aliases=aliases)
 
@@ -66,7 +71,13 @@ ENTRIES: Final = (
     _activation("mish", "Mish", "x[...]*tanh(softplus(x[...]))", "mish",
                 "a smooth ReLU that dips below zero", "Misra 2019, equation 2"),
     _activation("softplus", "Softplus", "softplus(b*x[...])/b", "softplus", "a smooth ReLU",
-                "Dugas, Bengio, Bélisle, Nadeau and Garcia 2001", {"beta": ("b", 1)}),
+                "Dugas, Bengio, Bélisle, Nadeau and Garcia 2001", {"beta": ("b", 1)},
+                within="(0, inf)"),
+    _activation("celu", "CELU", "x[...] if x[...] > 0 else a*(exp(x[...]/a) - 1)",
+                "continuously differentiable exponential linear unit",
+                "an ELU without a kink, whatever its scale", "Barron 2017",
+                {"alpha": ("a", 1.0)}, within="(0, inf)"),
+    _activation("identity", "Identity", "x[...]", "identity", "changes nothing", "Halmos 1958"),
     _activation("softsign", "Softsign", "x[...]/(1 + abs(x[...]))", "softsign",
                 "squashes to (-1, 1) more slowly than tanh", "Glorot and Bengio 2010"),
     _activation("sigmoid", "Sigmoid", "sigmoid(x[...])", "logistic function",

@@ -32,7 +32,9 @@ class Setting:
     window, `"{p:q}"` for a pair), a tensor that may be left out, or a constant. `default` is a
     value; a formula in the other sizes as text, or an equation that it solves (`"H*E = D"`); None
     where it follows from the inputs; or NEEDED.
-    `words` are values with a name: `"same"` for a padding. Sizes are at least `least`.
+    `words` are values with a name: `"same"` for a padding. Sizes are at least `least`,
+    and at most `most`, a formula in the other sizes; a constant lies `within` an interval, as in
+    "[0, 1)".
     """
 
     name: str
@@ -40,6 +42,8 @@ class Setting:
     default: Value = None
     words: Mapping[str, str] = field(default_factory=dict)
     least: int = 1
+    most: str = ""
+    within: str = ""
 
     @property
     def per_axis(self) -> bool:
@@ -58,13 +62,11 @@ class Entry:
 
     `layer` is the name of its constructor in `chainrule.nn`, `label` the short name that its layers
     get in a network. `axes` tells how many axes the braces stand for: a number; the name of a
-    setting (its length, or for "axis" what follows that axis); or "rest", all that the text does
-    not name. `absent` says what a tensor that is left out is replaced by (a bias by 0), `initial`
-    how parameters begin, `training` is the text where training differs (batch statistics).
-
-    Its tests come from it, too: `sample` is a choice of settings to try it with, `more` are further
-    ones (each added to the sample's), and `draws` tells where an input's cells lie if not anywhere:
-    "positive", "probabilities" (between 0 and 1), "bits" (0 or 1), "signs" (-1 or 1).
+    setting (its length, or for "axis" what follows that axis); "rest", all that the text does not
+    name; or several numbers, of which that is taken which leaves one leading axis. `absent` says
+    what a tensor that is left out is replaced by (a bias by 0), `initial` how parameters begin,
+    `training` is the text where training differs (batch statistics). Tests try the settings of
+    `sample`, then those of `more`; `draws` says where an input's cells lie.
     """
 
     name: str
@@ -74,7 +76,7 @@ class Entry:
     purpose: str
     source: str
     settings: tuple[Setting, ...] = ()
-    axes: int | str = 0
+    axes: int | str | tuple[int, ...] = 0
     label: str = ""
     absent: Mapping[str, int] = field(default_factory=dict)
     initial: Mapping[str, str] = field(default_factory=dict)

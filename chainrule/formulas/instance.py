@@ -18,6 +18,7 @@ from typing import Final
 from chainrule.errors import InputError, ShapeError, UnknownNameError, did_you_mean
 from chainrule.formulas.entry import NEEDED, Entry, Setting, Value
 from chainrule.formulas.template import declared, name_on_axis, program_of, written_axes
+from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import (
     Apply,
     ArgReduce,
@@ -122,9 +123,24 @@ def _instance(
                   for k, (wanted, here) in enumerate(
                       _matched(entry, formula.tensors[name], shape))]
     sizes = _solve(entry, pairs, later, formula)
+    _check_most(entry, sizes, axes)
     for name in left_out:
         values[name] = Number(entry.absent[name])
     return _placed(entry, formula, sizes, values)
+
+
+def _check_most(entry: Entry, sizes: Mapping[str, Integer], axes: int) -> None:
+    """Refuse a size beyond what its setting allows: padding of more than half a window."""
+    for setting in entry.settings:
+        for axis in range(axes if setting.most else 0):
+            bound = polynomial(_on_axis(setting.most, axis, axes, setting.per_axis), tuple(sizes))
+            most = _resolve(bound, sizes)
+            for part in setting.parts:
+                here = sizes[_on_axis(part, axis, axes, setting.per_axis)]
+                if at_most(here, most) is False:
+                    raise InputError(f"{entry.name}: {setting.name} is at most {setting.most} = "
+                                     f"{most}, not {here}", None,
+                                     "a window that lies in the padding alone sees nothing")
 
 
 def _matched(entry: Entry, tensor: Tensor, shape: Shape) -> Iterable[tuple[Integer, Integer]]:
@@ -148,7 +164,9 @@ def _axes(
     fixed = sum(item != "..." and not item.startswith("{") for item in items)
     spread = "..." in items
     axes = entry.axes
-    if axes == "rest":
+    if isinstance(axes, tuple):
+        count = next((a for a in axes if len(shape) == fixed + a + spread), axes[0])
+    elif axes == "rest":
         count = len(shape) - fixed
     elif axes in ("axis", "start_dim"):
         count = _after(entry, str(axes), chosen, len(shape), fixed)
@@ -239,9 +257,23 @@ def _number(entry: Entry, setting: Setting, value: Value) -> Number:
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction | Decimal):
         raise InputError(f"{entry.name}: {setting.name} is a number, not {value!r:.60}")
     try:
-        return exact(Fraction(repr(value) if isinstance(value, float) else value))
+        number = exact(Fraction(repr(value) if isinstance(value, float) else value))
     except (ValueError, OverflowError):
         raise InputError(f"{entry.name}: {setting.name} is a finite number, not {value}") from None
+    if setting.within and not _lies(number.value, setting.within):
+        raise InputError(f"{entry.name}: {setting.name} lies in {setting.within}, not at {value}")
+    return number
+
+
+def _lies(value: int | Fraction | float, interval: str) -> bool:
+    """Whether a number lies in an interval such as [0, 1).
+
+    >>> _lies(0, "[0, 1)"), _lies(1, "[0, 1)"), _lies(5, "(0, inf)")
+    (True, False, True)
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    return above and (value <= high if interval[-1] == "]" else value < high)
 
 
 def _sizes(
@@ -308,8 +340,10 @@ def _whole(entry: Entry, setting: Setting, value: object) -> Integer:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise InputError(f"{entry.name}: {setting.name} is a whole number, not {value!r:.60}")
     number: int = value.__index__()
-    if not setting.least <= number <= _LARGEST:
+    if number < setting.least:
         raise InputError(f"{entry.name}: {setting.name} is at least {setting.least}, not {number}")
+    if number > _LARGEST:
+        raise InputError(f"{entry.name}: {setting.name} is at most 2^62, not {number}")
     return constant(number)
 
 
@@ -411,9 +445,14 @@ def _placed(
     return Instance(
         entry, formula, sizes,
         tuple(name for name in formula.inputs if name not in values),
-        tensors, tuple(place.equation(e) for e in formula.equations),
+        tensors, tuple(placed for placed in map(place.equation, formula.equations)
+                       if all(r.size != ZERO for r in placed.ranges)),
         formula.outputs, formula.updates,
     )
+
+
+def _is_product(e: Expr) -> bool:
+    return isinstance(e, Apply) and e.function == "mul"
 
 
 def _empty(
@@ -496,6 +535,9 @@ class _Placing:
         sized = tuple(Range(r.name, self.size(r.size or ONE)) for r in e.indices)
         one = {r.name for r in sized if r.size == ONE}
         zero = (zero - {r.name for r in sized}) | one
+        if e.op == "sum" and len(one) == len(sized) and _is_product(e.body):
+            one.discard(sized[0].name)  # a sum of one product is one still: it counts as a MAC
+            zero = zero - {sized[0].name}
         rest = tuple(r for r in sized if r.name not in one)
         condition = None if e.condition is None else self.expression(e.condition, zero)
         body = self.expression(e.body, zero)

@@ -24,7 +24,8 @@ def _pairwise(
         name, layer,
         f"input y[...], t[...]\n{f'constant {letters}' if letters else ''}\nL = {over}(...) {cell}",
         title, purpose, source,
-        tuple(Setting(key, letter, default) for key, (letter, default) in chosen.items()),
+        tuple(Setting(key, letter, default, within="(0, inf)")
+              for key, (letter, default) in chosen.items()),
         kind="loss", label="loss", draws=draws or {},
     )
 
@@ -41,6 +42,8 @@ def _on_classes(
 
 
 _LOGITS: Final = "input z[..., K, {J}]"
+_LABELS: Final = f"{_LOGITS}\nlabel y[..., {{J}}] < K\ninput c[K]"
+_WEIGHT: Final = "c[y[..., {j}]]"
 _SOFTMAX: Final = "exp(z[..., k, {j}])/sum(r) exp(z[..., r, {j}])"
 _AT_LABEL: Final = "exp(z[..., y[..., {j}], {j}])/sum(r) exp(z[..., r, {j}])"
 
@@ -57,6 +60,11 @@ ENTRIES: Final = (
               "else d*(abs(y[...] - t[...]) - d/2))",
               "Huber loss", "squared near the target, absolute far from it", "Huber 1964",
               {"delta": ("d", 1.0)}),
+    _pairwise("smooth_l1", "SmoothL1Loss",
+              "((y[...] - t[...])^2/(2*b) if abs(y[...] - t[...]) < b "
+              "else abs(y[...] - t[...]) - b/2)",
+              "smooth L1 loss", "the Huber loss over its delta: absolute with slope 1 far away",
+              "Girshick 2015, equation 3", {"beta": ("b", 1.0)}),
     _pairwise("hinge", "HingeLoss", "max(0, 1 - t[...]*y[...])", "hinge loss",
               "asks for a margin; targets are -1 and 1", "Cortes and Vapnik 1995",
               draws={"t": "signs"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from chainrule.formulas.entry import NEEDED, Entry, Setting, family
@@ -15,19 +16,19 @@ _BATCH_NORM: Final = Entry(
     """, "batch normalisation",
     "centres and scales each channel, in training by the batch's own mean and variance",
     "Ioffe and Szegedy 2015, algorithm 1",
-    (Setting("num_features", "C"), Setting("eps", "epsilon", 1e-5),
-     Setting("momentum", "momentum", 0.1), Setting("affine", "gamma, beta", True)),
+    (Setting("num_features", "C"), Setting("eps", "epsilon", 1e-5, within="[0, inf)"),
+     Setting("momentum", "momentum", 0.1, within="[0, 1]"), Setting("affine", "gamma, beta", True)),
     label="norm", kind="normalisation", absent={"gamma": 1, "beta": 0},
     initial={"gamma": "ones", "beta": "zeros", "mu": "zeros", "v": "ones"},
     draws={"v": "positive"},
     training="""
-    input x[M, C, {I}]
+    input x[N, C, {I}]
     parameter gamma[C], beta[C]
     constant mu[C], v[C], epsilon, momentum
     m[c] = mean(n, {i}) x[n, c, {i}]
     s[c] = mean(n, {i}) (x[n, c, {i}] - m[c])^2
     y[n, c, {i}] = gamma[c]*(x[n, c, {i}] - m[c])/sqrt(s[c] + epsilon) + beta[c]
-    cells = sum(n < M, {i < I}) 1
+    cells = sum(n < N, {i < I}) 1
     mu_new[c] = (1 - momentum)*mu[c] + momentum*m[c]
     v_new[c] = (1 - momentum)*v[c] + momentum*s[c]*cells/(cells - 1)
     output y
@@ -37,7 +38,8 @@ _BATCH_NORM: Final = Entry(
 
 ENTRIES: Final = (
     _BATCH_NORM,
-    *family(_BATCH_NORM),
+    replace(family(_BATCH_NORM)[0], axes=(1, 0)),  # (N, C) too, as frameworks have it
+    *family(_BATCH_NORM)[1:],
     Entry("layer_norm", "LayerNorm", """
         input x[..., {I}]
         parameter gamma[{I}], beta[{I}]
@@ -47,7 +49,7 @@ ENTRIES: Final = (
         y[..., {i}] = gamma[{i}]*(x[..., {i}] - m[...])/sqrt(v[...] + epsilon) + beta[{i}]
         """, "layer normalisation", "centres and scales each example (each token) by itself",
           "Ba, Kiros and Hinton 2016, equation 4",
-          (Setting("normalized_shape", "{I}"), Setting("eps", "epsilon", 1e-5),
+          (Setting("normalized_shape", "{I}"), Setting("eps", "epsilon", 1e-5, within="[0, inf)"),
            Setting("elementwise_affine", "gamma, beta", True), Setting("bias", "beta", True)),
           axes="normalized_shape", label="norm", kind="normalisation",
           absent={"gamma": 1, "beta": 0}, initial={"gamma": "ones", "beta": "zeros"}),
@@ -63,8 +65,8 @@ ENTRIES: Final = (
           "centres and scales groups of channels of each example",
           "Wu and He 2018, equation 7",
           (Setting("num_groups", "G", NEEDED), Setting("num_channels", "G*C"),
-           Setting("eps", "epsilon", 1e-5), Setting("affine", "gamma, beta", True),
-           Setting("axis", "", 1)),
+           Setting("eps", "epsilon", 1e-5, within="[0, inf)"),
+           Setting("affine", "gamma, beta", True), Setting("axis", "", 1)),
           axes="axis", label="norm", kind="normalisation", absent={"gamma": 1, "beta": 0},
           initial={"gamma": "ones", "beta": "zeros"}, sample={"num_groups": 2}),
     Entry("instance_norm", "InstanceNorm", """
@@ -76,7 +78,7 @@ ENTRIES: Final = (
         y[..., c, {i}] = gamma[c]*(x[..., c, {i}] - m[..., c])/sqrt(v[..., c] + epsilon) + beta[c]
         """, "instance normalisation", "centres and scales each channel of each example",
           "Ulyanov, Vedaldi and Lempitsky 2016, equation 4",
-          (Setting("num_features", "C"), Setting("eps", "epsilon", 1e-5),
+          (Setting("num_features", "C"), Setting("eps", "epsilon", 1e-5, within="[0, inf)"),
            Setting("affine", "gamma, beta", False), Setting("axis", "", 1)),
           axes="axis", label="norm", kind="normalisation", absent={"gamma": 1, "beta": 0},
           initial={"gamma": "ones", "beta": "zeros"}),
@@ -88,7 +90,7 @@ ENTRIES: Final = (
         y[..., {i}] = gamma[{i}]*x[..., {i}]/s[...]
         """, "root mean square normalisation", "scales each example by itself, without centring",
           "Zhang and Sennrich 2019, equation 4",
-          (Setting("normalized_shape", "{I}"), Setting("eps", "epsilon", 1e-5),
+          (Setting("normalized_shape", "{I}"), Setting("eps", "epsilon", 1e-5, within="[0, inf)"),
            Setting("elementwise_affine", "gamma", True)),
           axes="normalized_shape", label="norm", kind="normalisation", absent={"gamma": 1},
           initial={"gamma": "ones"}),
@@ -109,7 +111,7 @@ pad ..., S//2:(S - 1)//2, {0} with 0]^2
         y[...] = x[...]
         """, "dropout", "in training, silences units at random; a mask says which",
           "Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014",
-          (Setting("p", "p", 0.5),), kind="noise", draws={"mask": "bits"},
+          (Setting("p", "p", 0.5, within="[0, 1)"),), kind="noise", draws={"mask": "bits"},
           training="""
         input x[...], mask[...]
         constant p

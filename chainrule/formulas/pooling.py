@@ -9,7 +9,7 @@ from chainrule.formulas.entry import NEEDED, Entry, Setting, family
 _WINDOW: Final = (
     Setting("kernel_size", "{K}", NEEDED),
     Setting("stride", "{s}", "K"),
-    Setting("padding", "{p:q}", 0, least=0),
+    Setting("padding", "{p:q}", 0, least=0, most="K//2"),
 )
 _SAMPLE: Final = {"kernel_size": 2}
 _MORE: Final = ({"kernel_size": 3, "stride": 2, "padding": 1},)
@@ -26,7 +26,8 @@ ENTRIES: Final = (
         y[..., {i}] = max({k < K}) x[..., {s*i + d*k - p}; pad ..., {p:q} with -inf]
         """, "max-pooling", "keeps the strongest response of each window",
         "Yamaguchi et al. 1990; Scherer, Müller and Behnke 2010",
-        (*_WINDOW, Setting("dilation", "{d}", 1)), label="pool", kind="pooling", sample=_SAMPLE,
+        (*_WINDOW[:2], Setting("padding", "{p:q}", 0, least=0, most="(d*(K - 1) + 1)//2"),
+         Setting("dilation", "{d}", 1)), label="pool", kind="pooling", sample=_SAMPLE,
         more=(*_MORE, {"stride": 1, "dilation": 2}),
     )),
     *family(Entry(
@@ -149,6 +150,13 @@ with {i < O}
         "Odena, Dumoulin and Olah 2016", (Setting("scale_factor", "{f}", NEEDED),), label="up",
         sample={"scale_factor": 2}, more=({"scale_factor": 3},),
     )),
+    Entry("pixel_shuffle", "PixelShuffle", """
+        input x[..., C*f*f, H, W]
+        size f
+        y[..., c, f*i + a, f*j + b] = x[..., c*f*f + f*a + b, i, j] with c < C, a < f, b < f
+        """, "pixel shuffle", "trades channels for a finer image",
+          "Shi et al. 2016, equation 4", (Setting("upscale_factor", "f", NEEDED),), label="up",
+          kind="shape", sample={"upscale_factor": 2}),
     *family(Entry(
         "upsample_linear", "UpsampleLinear", """
         input x[..., {I}]

@@ -110,7 +110,8 @@ def program_of(entry: Entry, leading: int = 1, axes: int | None = None,
                training: bool = False) -> Program:
     """A formula of the library as a program, all its sizes as names."""
     if axes is None:
-        axes = entry.axes if isinstance(entry.axes, int) else 1
+        own = entry.axes[0] if isinstance(entry.axes, tuple) else entry.axes
+        axes = own if isinstance(own, int) else 1
     text = entry.training if training and entry.training else entry.text
     return _generic(text, entry.name, leading, axes)
 

@@ -128,7 +128,7 @@ class Calls(Reductions):
                 raise self.fail(
                     f"{name} is a formula of the library: it works on whole tensors",
                     f"give it an equation of its own: p = {name}(z)", start)
-            known = [*CALLABLE, *REDUCTIONS, *names.macros]
+            known = [*CALLABLE, *REDUCTIONS, *names.macros, *names.formula_names]
             raise UnknownNameError(
                 f"{visible(name[:80])} is not a function", self.span(start, start + 1),
                 did_you_mean(name, known) or f"for a product write {visible(name[:40])}*(…)",

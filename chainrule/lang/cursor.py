@@ -44,6 +44,7 @@ class Names:
     sizes: dict[str, None] = field(default_factory=dict)
     macros: dict[str, Macro] = field(default_factory=dict)
     formulas: Callable[[str], bool] = lambda name: False  # whether the library knows a formula
+    formula_names: tuple[str, ...] = ()
 
 
 class Cursor:

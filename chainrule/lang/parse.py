@@ -121,6 +121,7 @@ class _Reader:
         self.ranked: set[str] = set()  # tensors that have axes
         if library is not None:
             self.names.formulas = library.knows
+            self.names.formula_names = library.names
         self.declared: dict[str, Tensor] = {}
         self.sizes: dict[str, Span] = {}
         self.equations: list[Equation] = []

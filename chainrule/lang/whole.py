@@ -48,6 +48,11 @@ class Expansion:
 class Library(Protocol):
     """What the language needs to know of a library of formulas."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, for suggestions."""
+        ...
+
     def knows(self, name: str) -> bool:
         """Whether there is a formula of that name."""
         ...
@@ -117,7 +122,8 @@ def _read(g: Cursor, known: Library) -> Call:
         else:
             raise g.fail(
                 f"{name} works on whole tensors: expected a name, found {g.found_here()}",
-                "give what is computed a name in an equation of its own")
+                "settings are given by name, as in kernel_size=3" if g.kinds[g.at] == "number"
+                else "give what is computed a name in an equation of its own")
         if g.at == end:
             break
         g.expect(",", "between arguments")
