@@ -426,7 +426,8 @@ def test_the_demo_works_and_says_where_it_wrote(tmp_path):
                           text=True, check=True)
     assert str(tmp_path / "chainrule-demo") in done.stdout
     pages = sorted((tmp_path / "chainrule-demo").glob("*.html"))
-    assert [p.stem for p in pages] == ["formula-1", "formula-2", "prelu", "toy"]
+    assert [p.stem for p in pages] == [
+            "convolution", "formula-1", "formula-2", "lenet5", "prelu", "toy"]
 
 
 # --- streams, options that contradict each other, names that are not there ------------------------

@@ -192,6 +192,10 @@ def check_of(program: Program, of: str | None) -> None:
 def _specification(text: str, name: str) -> Specification:
     from chainrule.formulas.calls import read  # lazily: `--help` parses nothing
 
+    if name.endswith(".toml") and re.search(r"^\s*(layers\s*=|\[\[layers\]\])", text, re.MULTILINE):
+        raise InputError(f"{name} describes a network", None,
+                         "chainrule size, show and trace read it; run it from Python with "
+                         "chainrule.nn.spec.load")
     if name.endswith(".toml") or (name != "formula" and _LOOKS_LIKE_TOML.search(text)):
         return read_specification(text, name)
     return Specification(read(text, name), name=name, text=text, formula=text, offset=0)

@@ -17,8 +17,7 @@ _TOOLS = ("torchinfo", "fvcore", "ptflops")
 @click.argument("network", metavar="NETWORK|FILE|FORMULA|-")
 @click.option("--input", "-i", "shape", metavar="SHAPE",
               help="The shape of a network's first input, without the batch: 3x224x224.")
-@click.option("--batch", default="1", metavar="N", show_default=True,
-              help="The size of the batch, a number or a name.")
+@click.option("--batch", metavar="N", help="The size of a network's batch; 1 by default.")
 @click.option("--size", "sizes", multiple=True, metavar="NAME=N",
               help="A value of a size that is a name.")
 @click.option("--skip-padding", is_flag=True,
@@ -34,7 +33,7 @@ _TOOLS = ("torchinfo", "fvcore", "ptflops")
 @click.option("--unfold", is_flag=True, help="Draw stages that repeat as often as they are there.")
 @common.output_options()
 def command(
-    network: str, shape: str | None, batch: str, sizes: tuple[str, ...], skip_padding: bool,
+    network: str, shape: str | None, batch: str | None, sizes: tuple[str, ...], skip_padding: bool,
     input_gradient: bool, training: bool, compare: tuple[str, ...], only: tuple[str, ...],
     picture: bool, unfold: bool, format: str | None, output: str | None,
 ) -> None:
@@ -50,8 +49,12 @@ def command(
 
     found = _program(network, shape, training)
     given = _given(found.program, sizes)
-    if found.batch is not None and batch.isdigit():
-        given[found.batch] = _whole("--batch", batch)
+    if found.batch is None and batch is not None:
+        raise click.UsageError("--batch is for networks; give sizes by --size NAME=N")
+    if found.batch is not None and batch != found.batch and found.batch not in given:
+        given[found.batch] = _whole("--batch", batch or "1")
+    if only and set(only) == {"tools"} and not compare:
+        raise click.UsageError("--only tools shows what --compare asks for")
     result = count(found.program, given, padding=not skip_padding, input_gradient=input_gradient)
     others = [compared(tool, result) for tool in compare]
     if common.chosen_format(format, output) == "json":

@@ -18,8 +18,9 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.errors import UnknownNameError
+from chainrule.formulas.library import LAYERS
 from chainrule.nn import functional
-from chainrule.nn.layers import constructor, names
+from chainrule.nn.layers import constructor, names, unrolled
 from chainrule.nn.module import Layer, Module, Parameter, Residual, Sequential, Unroll
 from chainrule.nn.network import Network
 
@@ -29,7 +30,8 @@ __all__ = ["Layer", "Module", "Network", "Parameter", "Residual", "Sequential", 
 
 def __getattr__(name: str) -> Any:
     try:
-        return constructor(name)
+        cell = LAYERS.get(f"{name}Cell")
+        return unrolled(cell) if cell is not None else constructor(name)
     except UnknownNameError as error:  # what Python expects of a module without that name
         raise AttributeError(str(error)) from None
 

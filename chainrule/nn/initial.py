@@ -85,6 +85,12 @@ def initialise(
     """Values by tensor name; every tensor draws from a stream of its own, by its name."""
     values: dict[str, Any] = {}
     place = 0
+    if isinstance(how, Mapping):
+        known = [name for p in parameters for name in (p.tensor.name, p.path)]
+        for name in how:
+            if name not in known:
+                raise UnknownNameError(f"the network has no parameter {name!r:.60}", None,
+                                       did_you_mean(name, known))
     for p in parameters:
         shape = _shape(p)
         word = p.initial

@@ -13,7 +13,7 @@ from typing import Any
 from chainrule.errors import InputError
 from chainrule.formulas.entry import NEEDED, Entry
 from chainrule.formulas.library import ALIASES, LAYERS, find
-from chainrule.nn.module import Layer
+from chainrule.nn.module import Layer, Unroll
 from chainrule.operators.variables import Variable
 
 
@@ -48,6 +48,19 @@ def _constructor(entry: Entry) -> Callable[..., Layer]:
     make.__doc__ = (f"{entry.title[0].upper()}{entry.title[1:]}: {entry.purpose}.\n\n"
                     f"{inspect.cleandoc(entry.text)}\n\nSource: {entry.source}")
     make.__signature__ = signature  # type: ignore[attr-defined]
+    return make
+
+
+def unrolled(entry: Entry) -> Callable[..., Unroll]:
+    """The layer that repeats a recurrent cell along time: nn.LSTM of nn.LSTMCell."""
+    make_cell = _constructor(entry)
+
+    def make(*args: Any, **named: Any) -> Unroll:
+        return Unroll(make_cell(*args, **named))
+
+    make.__name__ = make.__qualname__ = entry.layer.removesuffix("Cell")
+    make.__doc__ = f"{make_cell.__doc__}\n\nRepeated along the axis before the last."
+    make.__signature__ = _signature(entry)  # type: ignore[attr-defined]
     return make
 
 

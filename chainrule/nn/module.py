@@ -53,16 +53,7 @@ class Module:
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that this one holds, by name, in the order in which it got them."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for k, item in enumerate(value):
-                    if isinstance(item, Module):
-                        yield f"{name}.{k}", item
-            elif isinstance(value, dict):
-                for key, item in value.items():
-                    if isinstance(item, Module):
-                        yield f"{name}.{key}", item
+            yield from _held(name, value)
 
     def modules(self) -> Iterator[Module]:
         """This module and all within it, each once."""
@@ -91,6 +82,33 @@ class Module:
 
     def reset(self) -> None:
         """Forget what a former network made of this module."""
+
+
+def _held(name: str, value: Any) -> Iterator[tuple[str, Module]]:
+    """The modules in an attribute: itself, or in lists and dictionaries, nested as they may be."""
+    if isinstance(value, Module):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for k, item in enumerate(value):
+            yield from _held(f"{name}.{k}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _held(f"{name}.{key}", item)
+
+
+def checked(value: Any, what: str) -> Module:
+    """A module; raises `InputError` for anything else, with what was probably meant."""
+    if isinstance(value, Module):
+        return value
+    hint = "it holds modules, such as nn.ReLU()"
+    if isinstance(value, list | tuple):
+        hint = "unpack the list: Sequential(*modules)"
+    elif callable(value):
+        name = getattr(value, "__name__", "ReLU")
+        hint = f"write {name}(), with brackets; a function is called in a module's forward"
+    elif isinstance(value, str):
+        hint = f"write nn.{value}()" if value.isidentifier() else hint
+    raise InputError(f"{what} wants a module, found a {type(value).__name__}", None, hint)
 
 
 class Layer(Module):
@@ -123,7 +141,8 @@ class Layer(Module):
         names = declared_inputs(text)
         if len(inputs) > len(names):
             raise InputError(f"{entry.layer} takes {', '.join(names)}: {len(names)} inputs, found "
-                             f"{len(inputs)}")
+                             f"{len(inputs)}", None, f"settings are given by name: "
+                             f"{', '.join(s.name for s in entry.settings) or 'it has none'}")
         given = {name: _node(entry, value) for name, value in zip(names, inputs, strict=False)}
         for name, value in named.items():
             if name not in names and name not in declared_parameters(text):
@@ -243,11 +262,9 @@ class Sequential(Module):
         count: dict[str, int] = {}
         for module in modules:
             if isinstance(module, Mapping):
-                self.parts.update(module)
+                self.parts.update({k: checked(v, "Sequential") for k, v in module.items()})
                 continue
-            if not isinstance(module, Module):
-                raise InputError(f"Sequential holds modules, found a {type(module).__name__}", None,
-                                 "write nn.ReLU(), with brackets")
+            module = checked(module, "Sequential")
             base = module.entry.short if isinstance(module, Layer) else _lower(module)
             name = module.name if isinstance(module, Layer) and module.name else None
             if name is None:
@@ -265,6 +282,9 @@ class Sequential(Module):
         for module in self.parts.values():
             x = module(*x) if isinstance(x, tuple) else module(x)
         return x
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(f'{name}={m!r}' for name, m in self.parts.items())})"
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self.parts.values())

@@ -6,16 +6,25 @@ differentiated, traced, counted and printed like any other.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chainrule.count.sizes import Sizes, sizes
-from chainrule.errors import DefinitionError, InputError
+from chainrule.errors import (
+    DefinitionError,
+    InputError,
+    ShapeError,
+    UnknownNameError,
+    did_you_mean,
+)
 from chainrule.explain.size import SECTIONS, describe
 from chainrule.formulas.instance import Instance
+from chainrule.formulas.template import declared_inputs
 from chainrule.lang.program import Program, Shape, Tensor
-from chainrule.nn.module import Layer, Module
+from chainrule.nn.layers import constructor
+from chainrule.nn.module import Layer, Module, checked
 from chainrule.nn.module import Parameter as OwnParameter
 from chainrule.operators.build import program_of
 from chainrule.operators.layers import Use
@@ -56,10 +65,10 @@ class Network:
 
     def __init__(
         self, module: Module, shape: Any = None, /, *, batch: str | int | None = "N",
-        loss: Module | None = None, training: bool = False, name: str = "",
+        loss: Module | str | None = None, training: bool = False, name: str = "",
         **inputs: Any,
     ) -> None:
-        self.module = module
+        self.module = checked(module, "Network")
         self.batch = batch if isinstance(batch, str) else None
         self.name = name or type(module).__name__
         self.training = training
@@ -72,7 +81,7 @@ class Network:
                              "write Network(model, (3, 224, 224))")
         self.inputs = {key: _variable(key, value, batch) for key, value in given.items()}
         module.place("", training)
-        result = module(*self.inputs.values())
+        result = _called(module, self.inputs)
         outputs = _outputs(result)
         self.uses = _uses(module)
         self.losses: list[str] = []
@@ -82,13 +91,21 @@ class Network:
             outputs = self._with_loss(loss, outputs)
         self.program = self._program(outputs)
 
-    def _with_loss(self, loss: Module, outputs: dict[str, Node]) -> dict[str, Node]:
+    def _with_loss(self, loss: Module | str, outputs: dict[str, Node]) -> dict[str, Node]:
         """The outputs and the loss; its target becomes an input."""
+        loss = constructor(loss)() if isinstance(loss, str) else checked(loss, "loss")
+        if "loss" in outputs:
+            raise DefinitionError("the network has an output called loss already", None,
+                                  "call that one something else, or give no loss here")
         loss.place("loss", self.training)
         first = next(iter(outputs.values()))
         if isinstance(loss, Layer):
             loss.targets = True
         value = loss(Variable(first))
+        if not isinstance(value, Variable) or value.shape:
+            raise ShapeError(f"a loss is a number, and {loss!r:.60} gives "
+                             f"{getattr(value, 'shape', type(value).__name__)}", None,
+                             "take one of the library's losses, such as nn.MSELoss()")
         self.uses += _uses(loss)
         self.losses.append("loss")
         return {**outputs, "loss": value.node}
@@ -147,6 +164,8 @@ class Network:
         """
         from chainrule.nn.initial import initialise  # lazily: it needs NumPy
 
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise InputError(f"a seed is a whole number of at least 0, not {seed!r:.40}")
         if how is not None:
             return initialise(list(self.everything()), seed, how)
         found = initialise(list(self.everything()), seed, self.start)
@@ -154,20 +173,30 @@ class Network:
             found[name] = found[name] * 0 + value  # an array of the parameter's shape
         return found
 
-    def sizes(self, batch: int | None = 1, **options: Any) -> Sizes:
-        """Shapes, parameters, operations, memory, receptive fields; see `chainrule.count.sizes`."""
-        given = dict(options.pop("given", {}))
+    def sizes(self, batch: int | None = 1, given: Mapping[str, int] | None = None,
+              padding: bool = True, input_gradient: bool = False) -> Sizes:
+        """Shapes, parameters, operations, memory, receptive fields; see `chainrule.count.sizes`.
+
+        `given` are values of sizes that are names, beside the batch.
+        """
+        given = dict(given or {})
         if batch is not None and self.batch is not None:
             given.setdefault(self.batch, batch)
-        return sizes(self.program, given, **options)
+        return sizes(self.program, given, padding=padding, input_gradient=input_gradient)
 
     def summary(self, batch: int | None = 1, only: Collection[str] = SECTIONS,
-                **options: Any) -> Page:
+                given: Mapping[str, int] | None = None, padding: bool = True,
+                input_gradient: bool = False) -> Page:
         """The sizes as a page that prints, and that notebooks draw.
 
         `only` names the sections: layers, shapes, operations, memory.
         """
-        found = self.sizes(batch, **options)
+        for section in only:
+            if section not in SECTIONS:
+                raise UnknownNameError(f"there is no section {section!r:.40}", None,
+                                       did_you_mean(section, list(SECTIONS))
+                                       or f"there are {', '.join(SECTIONS)}")
+        found = self.sizes(batch, given, padding, input_gradient)
         document = describe(found, self.name, batch=self.batch, only=only)
         return Page(document.title, document.blocks)
 
@@ -180,11 +209,31 @@ class Network:
                 f"{count} parameter tensor{'s' * (count != 1)}>")
 
 
+def _called(module: Module, inputs: Mapping[str, Variable]) -> Any:
+    """What a module gives: inputs by the names of forward's arguments, one alone by its place."""
+    if isinstance(module, Layer):
+        names = [*declared_inputs(module.entry.text)]
+    else:
+        parameters = inspect.signature(module.forward).parameters.values()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if names and inputs.keys() <= set(names):
+        return module(**inputs)
+    if len(inputs) == 1 or not names:
+        return module(*inputs.values())
+    unknown = next(n for n in inputs if n not in names)
+    raise UnknownNameError(f"the network's forward has no argument {unknown}", None,
+                           did_you_mean(unknown, names) or f"it has {', '.join(names)}")
+
+
 def _variable(name: str, value: Any, batch: str | int | None) -> Variable:
     if isinstance(value, Variable):
         return value
     shape: Shape = shape_of(value)
     front = () if batch is None else shape_of(batch)
+    for axis in (*front, *shape):
+        if axis.constant is not None and axis.constant < 1:
+            raise ShapeError(f"the input {name} would have {axis} cells on an axis", None,
+                             "a size is a name or a number of at least 1")
     return input(name, (*front, *shape))
 
 

@@ -19,7 +19,7 @@ from chainrule.errors import (
 )
 from chainrule.lang.expr import Apply, Number, exact
 from chainrule.lang.functions import FUNCTIONS, NAMES
-from chainrule.lang.integers import Integer
+from chainrule.lang.integers import Integer, product
 from chainrule.lang.program import Shape, Tensor
 from chainrule.limits import CONSTANT_EXPONENT
 from chainrule.operators import views
@@ -34,9 +34,21 @@ from chainrule.operators.nodes import (
     Test,
     Where,
 )
-from chainrule.operators.shapes import check_name, shape_of, shape_text
+from chainrule.operators.shapes import check_name, normal_axis, shape_of, shape_text
 
 Axis = int | tuple[int, ...] | None
+
+
+# what people know from elsewhere, and what it is here
+_ELSEWHERE = {
+    "view": "write x.reshape(...)", "permute": "write x.transpose(0, 2, 1)",
+    "size": "write x.shape[0]", "dim": "write x.ndim", "unsqueeze": "write x[:, None]",
+    "squeeze": "write x[:, 0]", "relu": "write cr.relu(x)", "tanh": "write cr.tanh(x)",
+    "sigmoid": "write cr.sigmoid(x)", "exp": "write cr.exp(x)", "log": "write cr.log(x)",
+    "softmax": "write nn.functional.softmax(x, axis=-1)", "numpy": "it has no number yet",
+    "item": "it has no number yet", "detach": "write cr.stop_gradient(x)",
+    "backward": "gradients are returned: cr.formula(loss).gradient(...)",
+}
 
 
 class Variable:
@@ -186,6 +198,15 @@ class Variable:
         if len(shape) == 1 and isinstance(shape[0], tuple | list):
             shape = tuple(shape[0])
         return Variable(views.reshape(self.node, shape))
+
+    def flatten(self, start: int = 0) -> Variable:
+        """The axes from `start` on as one, the last axis fastest."""
+        first = normal_axis(start, self.ndim)
+        return self.reshape(*self.shape[:first], product(iter(self.shape[first:])))
+
+    def __getattr__(self, name: str) -> Any:
+        hint = _ELSEWHERE.get(name)
+        raise AttributeError(f"a variable has no {name}" + (f": {hint}" if hint else ""))
 
     def __getitem__(self, key: Any) -> Variable:
         if isinstance(key, Variable):
