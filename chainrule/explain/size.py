@@ -91,7 +91,9 @@ def _scope(found: Sizes, batch: str | None) -> list[Prose]:
 def _shape(found: Sizes, shape: Sequence[Integer], batch: str | None) -> str:
     """64 × 112 × 112, without the batch."""
     own = [_bracketed(known(axis, found.given)) for axis in shape if str(axis) != batch]
-    return " × ".join(own) or "a number"
+    if len(own) < 2:
+        return f"a vector of {own[0]}" if own else "a number"
+    return " × ".join(own)
 
 
 def _bracketed(axis: Integer) -> str:

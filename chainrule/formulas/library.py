@@ -40,7 +40,7 @@ def find(name: str) -> Entry:
     """
     entry = LIBRARY.get(name) or LAYERS.get(name) or ALIASES.get(name)
     if entry is None:
-        known = [*LIBRARY, *LAYERS, *ALIASES]
+        known = [*LAYERS, *LIBRARY, *ALIASES] if name[:1].isupper() else [*LIBRARY, *ALIASES]
         raise UnknownNameError(f"the library has no formula {name!r:.60}", None,
                                did_you_mean(name, known) or "see `chainrule formulas`")
     return entry

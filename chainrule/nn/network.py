@@ -103,8 +103,7 @@ class Network:
             loss.targets = True
         value = loss(Variable(first))
         if not isinstance(value, Variable) or value.shape:
-            raise ShapeError(f"a loss is a number, and {loss!r:.60} gives "
-                             f"{getattr(value, 'shape', type(value).__name__)}", None,
+            raise ShapeError(f"a loss is a number, and {loss!r:.60} gives {value!r:.60}", None,
                              "take one of the library's losses, such as nn.MSELoss()")
         self.uses += _uses(loss)
         self.losses.append("loss")
