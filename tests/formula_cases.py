@@ -81,6 +81,9 @@ def _with_axes(entry: Entry, settings: Mapping[str, object], leading: int, axes:
 def plain_cases(entry: Entry, training: bool = False) -> Iterator[Case]:
     """The formula with its sample's settings, for 0, 1 and 2 leading axes and all its windows."""
     every = _axes(entry)
+    if isinstance(entry.axes, tuple) and not training:  # without a batch its axes would be others
+        yield from (_with_axes(entry, entry.sample, leading, every[0]) for leading in (1, 2))
+        return
     for leading in (0, 1, 2) if _spreads(entry, training) else (0,):
         for axes in every if leading == 1 or not _spreads(entry, training) else every[:2]:
             case = _with_axes(entry, entry.sample, leading, axes)

@@ -596,3 +596,60 @@ def test_every_key_of_a_file_is_found_in_its_place(file: Path) -> None:
             walk(part, (*path, key))
 
     walk(tomllib.loads(text), ())
+
+
+# --- what a newcomer does -------------------------------------------------------------------------
+
+
+class Difference(nn.Module):
+    def forward(self, x, y):
+        return x - y
+
+
+def test_inputs_are_bound_by_the_names_of_forwards_arguments() -> None:
+    network = nn.Network(Difference(), y=(1,), x=(1,))
+    assert cr.formula(network)(x=[[5]], y=[[1]]).tolist() == [[4]]
+    with pytest.raises(UnknownNameError, match="no argument z"):
+        nn.Network(Difference(), x=(1,), z=(1,))
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: nn.Network(nn.ReLU, (3,)), "with brackets"),
+    (lambda: nn.Network(nn.Linear(3, 2), (3,), loss=nn.MSELoss), "with brackets"),
+    (lambda: nn.Network(nn.Linear(3, 2), (3,), loss=nn.ReLU()), "a loss is a number"),
+    (lambda: nn.Sequential({"a": nn.ReLU}), "with brackets"),
+    (lambda: nn.Sequential([nn.ReLU()]), "unpack the list"),
+    (lambda: nn.Network(nn.Linear(3, 2), (0, 3)), "at least 1"),
+    (lambda: nn.Network(nn.MaxPool2d(2, 1, 2), (1, 8, 8)), "padding is at most"),
+    (lambda: nn.Network(nn.Dropout(1.5), (3,), training=True), r"lies in \[0, 1\)"),
+    (lambda: nn.Network(nn.Linear(3, 2), (3,)).initial(how={"dens.W": "ones"}), "dense.W"),
+    (lambda: nn.Network(nn.Linear(3, 2), (3,)).initial(seed="a"), "a seed is"),
+    (lambda: nn.Network(nn.Linear(3, 2), (3,)).summary(only=["laers"]), "layers"),
+    (lambda: nn.functional.max_pool2d(cr.input("x", (1, 8, 8)), 2), "given by name"),
+])
+def test_a_newcomers_slip_is_answered_with_what_to_write(make, message) -> None:
+    with pytest.raises(cr.ChainruleError, match=message):
+        make()
+
+
+def test_what_is_called_otherwise_elsewhere_is_named_here() -> None:
+    with pytest.raises(AttributeError, match="reshape"):
+        cr.input("x", (2, 3)).view(6)
+    with pytest.raises(AttributeError, match="ReLU"):
+        nn.Relu()
+
+
+def test_recurrent_layers_are_their_cells_unrolled() -> None:
+    network = nn.Network(nn.LSTM(3, 4), (5, 3))
+    assert [str(axis) for axis in network.program.tensors[network.output].shape] == ["N", "5", "4"]
+
+
+def test_class_weights_are_shares_in_the_mean() -> None:
+    z, y, c = [[1.0, 2.0, 0.0], [0.5, 0.0, 0.0]], [0, 2], [1.0, 2.0, 5.0]
+    text = "input z[2, 3], label y[2] < 3, input c[3]; L = cross_entropy_with_logits(z, y, c)"
+    logs = [zi[k] - math.log(sum(map(math.exp, zi))) for zi, k in zip(z, y, strict=True)]
+    assert cr.run(text, z=z, y=y, c=c) == pytest.approx(-(logs[0] + 5 * logs[1]) / 6)
+
+
+def test_padding_of_nothing_is_nothing() -> None:
+    assert str(nn.Network(nn.ReflectionPad(0), (4,))).splitlines()[1] == "pad[n,i] = x[n,i]"

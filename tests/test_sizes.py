@@ -478,3 +478,93 @@ def test_index_atoms_are_what_the_walk_thinks_they_are() -> None:
     """The brute-force walk reads indices by name; this is what it relies on."""
     p = program("input x[4]; y[i] = x[i]")
     assert [type(a) for a in p.equations[0].subscripts[0].atoms()] == [Index]
+
+
+# --- with sizes as names --------------------------------------------------------------------------
+
+LAYERS_SIZED: list[tuple[str, Any, tuple[int, ...]]] = [
+    ("linear", lambda: nn.Linear(4, 3), (4,)),
+    ("pool", lambda: nn.MaxPool2d(2), (2, 8, 8)),
+    ("overlapping pool", lambda: nn.AvgPool2d(3, 2, 1), (2, 7, 7)),
+    ("leaky", lambda: nn.LeakyReLU(), (4,)),
+    ("prelu", lambda: nn.PReLU(), (4,)),
+    ("elu", lambda: nn.ELU(), (4,)),
+    ("transposed", lambda: nn.ConvTranspose2d(3, 4, 3, 2, 1, 1), (3, 6, 6)),
+    ("norm", lambda: nn.BatchNorm2d(3), (3, 5, 5)),
+    ("attention", lambda: nn.MultiheadAttention(8, 2), (5, 8)),
+    ("softmax", lambda: nn.Softmax(), (5,)),
+    ("select", lambda: nn.Select(), (5, 3)),
+    ("gru", lambda: nn.GRU(3, 4), (2, 3)),
+]
+
+
+@pytest.mark.parametrize(("make", "shape"), [(m, s) for _, m, s in LAYERS_SIZED],
+                         ids=[name for name, _, _ in LAYERS_SIZED])
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_batch_that_is_a_name_gives_the_same_numbers(make: Any, shape: Any, batch: int) -> None:
+    net = nn.Network(make(), shape)
+    symbolic, numeric = net.sizes(None, input_gradient=True), net.sizes(batch, input_gradient=True)
+
+    def at(n: Any) -> Any:
+        return n if isinstance(n, int) else n.evaluate(lambda a: batch)
+
+    for one, other in ((symbolic.forward, numeric.forward), (symbolic.backward, numeric.backward)):
+        for key in ("multiplies", "additions", "divisions", "comparisons", "functions", "macs"):
+            assert at(getattr(one, key)) == getattr(other, key), key
+    assert at(symbolic.memory.training) == numeric.memory.training
+    if symbolic.memory.inference is not None:
+        assert at(symbolic.memory.inference) == numeric.memory.inference
+
+
+def test_a_peak_that_depends_on_the_sizes_is_not_guessed() -> None:
+    p = program("input x[N], w[M]; a[i] = x[i]; s = sum(i) a[i]; b[j] = w[j]*s; t = sum(j) b[j]")
+    assert sizes(p).memory.inference is None
+    assert sizes(p, {"N": 3, "M": 5}).memory.inference == 11
+
+
+def test_a_window_larger_than_a_size_given_later_is_refused() -> None:
+    net = nn.Network(nn.Conv2d(1, 1, 9), (1, "H", "W"))
+    with pytest.raises(ShapeError, match="would have"):
+        net.sizes(given={"H": 2, "W": 20})
+
+
+def test_a_layer_on_names_of_sizes_sees_everything_where_it_sums_over_everything() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.GlobalAvgPool())
+    page = str(nn.Network(model, (3, "H", "W")).summary(only=["layers"]))
+    assert "all" in next(line for line in page.splitlines() if line.startswith("pool1"))
+
+
+def test_a_token_sees_its_patch() -> None:
+    rows = zoo.load("vit").sizes().rows
+    seen = next(r for r in rows if r.layer is not None and r.layer.formula == "patches").fields
+    assert [f.size for f in seen if f is not None] == [4, 4]
+
+
+@pytest.mark.parametrize(("make", "shape", "multiplies", "additions"), [
+    (lambda: nn.Conv1d(2, 1, 1, padding=[(0, 2)], bias=False), (2, 4), 8, 4),
+    (lambda: nn.Conv2d(2, 1, (3, 1), padding=[(1, 1), (0, 2)], bias=False), (2, 4, 4), 80, 64),
+    (lambda: nn.Conv1d(2, 1, 1, stride=3, padding=[(1, 3)], bias=False), (2, 3), 2, 1),
+    (lambda: nn.Conv2d(2, 1, 2, padding=3, stride=2, bias=False), (2, 4, 4), 32, 23),
+    (lambda: nn.Conv1d(1, 1, 1, stride=3, padding=3, bias=False), (1, 3), 1, 0),
+], ids=str)
+def test_padding_left_out_window_by_window(
+    make: Any, shape: Any, multiplies: int, additions: int
+) -> None:
+    found = nn.Network(make(), shape).sizes(padding=False).forward
+    assert (found.multiplies, found.additions) == (multiplies, additions)
+
+
+def test_a_sum_of_one_product_is_one_mac() -> None:
+    assert nn.Network(nn.Linear(1, 8), (1,)).sizes().forward.macs == 8
+    grouped = nn.Network(nn.Conv2d(4, 4, 1, groups=4), (4, 4, 4)).sizes()
+    assert grouped.forward.macs == 64
+    assert compare("torchinfo", grouped).number == 128
+
+
+def test_holes_between_a_transposed_convolutions_cells_are_no_first_writes() -> None:
+    net = nn.Network(nn.ConvTranspose1d(1, 1, 3, stride=4, dilation=2, bias=False), (1, 10))
+    found = net.sizes().forward
+    assert (found.multiplies, found.additions) == (30, 9)
+    spans = fields(nn.Network(nn.ConvTranspose1d(1, 1, 3, stride=2, dilation=2, bias=False),
+                              (1, 10), batch=None).program)["up"]["x", 1]
+    assert [spans.span(k)[0] > spans.span(k)[1] for k in range(4)] == [False, True, False, True]

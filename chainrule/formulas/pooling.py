@@ -9,7 +9,7 @@ from chainrule.formulas.entry import NEEDED, Entry, Setting, family
 _WINDOW: Final = (
     Setting("kernel_size", "{K}", NEEDED),
     Setting("stride", "{s}", "K"),
-    Setting("padding", "{p:q}", 0, least=0, most="K//2"),
+    Setting("padding", "{p:q}", 0, least=0, most="K - 1"),
 )
 _SAMPLE: Final = {"kernel_size": 2}
 _MORE: Final = ({"kernel_size": 3, "stride": 2, "padding": 1},)
@@ -26,7 +26,7 @@ ENTRIES: Final = (
         y[..., {i}] = max({k < K}) x[..., {s*i + d*k - p}; pad ..., {p:q} with -inf]
         """, "max-pooling", "keeps the strongest response of each window",
         "Yamaguchi et al. 1990; Scherer, Müller and Behnke 2010",
-        (*_WINDOW[:2], Setting("padding", "{p:q}", 0, least=0, most="(d*(K - 1) + 1)//2"),
+        (*_WINDOW[:2], Setting("padding", "{p:q}", 0, least=0, most="d*(K - 1)"),
          Setting("dilation", "{d}", 1)), label="pool", kind="pooling", sample=_SAMPLE,
         more=(*_MORE, {"stride": 1, "dilation": 2}),
     )),

@@ -149,7 +149,7 @@ def declared_parameters(text: str) -> tuple[str, ...]:
 def _declared(words: re.Pattern[str], text: str) -> tuple[str, ...]:
     found: list[str] = []
     for match in words.finditer(text):
-        found += _NAME.findall(re.sub(r"\[[^\]]*\]|<.*", "", match[1]))
+        found += _NAME.findall(re.sub(r"\[[^\]]*\]|<[^,]*", "", match[1]))
     return tuple(found)
 
 

@@ -53,7 +53,7 @@ _DECLARATION: Final = re.compile(
     re.MULTILINE,
 )
 _WORD: Final = re.compile(r"[^\W\d]\w*")
-_BOUNDS: Final = re.compile(r"\[([^\]]*)\]|<\s*(.*)")
+_BOUNDS: Final = re.compile(r"\[([^\]]*)\]|<\s*([^,]*)")
 _LETTER: Final = re.compile(r"(?:^|;)[ \t]*(e|pi|π)[ \t]*(?:\[|\+?=(?!=))", re.MULTILINE)
 
 
@@ -153,7 +153,7 @@ class _Reader:
             else:
                 bounds = _BOUNDS.findall(match[2])
                 names = [n for pair in bounds for part in pair for n in _WORD.findall(part)]
-                for name in _WORD.findall(re.sub(r"\[[^\]]*\]|<.*", "", match[2])):
+                for name in _WORD.findall(re.sub(r"\[[^\]]*\]|<[^,]*", "", match[2])):
                     if name in ("e", "pi", "π"):
                         self.names.tensors[name] = ""
             self.names.sizes.update(dict.fromkeys(names))
