@@ -33,17 +33,25 @@ def _pairwise(
 def _on_classes(
     name: str, layer: str, declarations: str, example: str, title: str, purpose: str, source: str,
     settings: tuple[Setting, ...] = (), more: tuple[Mapping[str, object], ...] = (),
+    share: str = "",
 ) -> Entry:
-    """A loss on K classes along an axis, the mean over all examples and positions."""
-    text = f"{declarations}\nl[..., {{j}}] = {example}\nL = mean(..., {{j}}) l[..., {{j}}]"
+    """A loss on K classes along an axis, the mean over all examples and positions.
+
+    With `share`, the mean in which each example has that weight.
+    """
+    mean = "mean(..., {j}) l[..., {j}]"
+    if share:
+        mean = f"(sum(..., {{j}}) l[..., {{j}}])/sum(... < ..., {{j < J}}) {share}"
+    text = f"{declarations}\nl[..., {{j}}] = {example}\nL = {mean}"
     return Entry(name, layer, text, title, purpose, source,
                  (*settings, Setting("axis", "", -1)), axes="axis", kind="loss", label="loss",
-                 more=more, draws=dict.fromkeys("pqt", "probabilities"))
+                 more=more, absent={"c": 1} if share else {},
+                 draws={"c": "positive", **dict.fromkeys("pqt", "probabilities")})
 
 
 _LOGITS: Final = "input z[..., K, {J}]"
 _LABELS: Final = f"{_LOGITS}\nlabel y[..., {{J}}] < K\ninput c[K]"
-_WEIGHT: Final = "c[y[..., {j}]]"
+_SHARE: Final = "c[y[..., {j}]]"
 _SOFTMAX: Final = "exp(z[..., k, {j}])/sum(r) exp(z[..., r, {j}])"
 _AT_LABEL: Final = "exp(z[..., y[..., {j}], {j}])/sum(r) exp(z[..., r, {j}])"
 
@@ -81,16 +89,19 @@ ENTRIES: Final = (
                 "-sum(k) xlogy(t[..., k, {j}], p[..., k, {j}])",
                 "cross-entropy", "how surprised probabilities are by a distribution of targets",
                 "Good 1952; Goodfellow, Bengio and Courville 2016, equation 3.51"),
-    _on_classes("nll", "NLLLoss", f"{_LOGITS}\nlabel y[..., {{J}}] < K",
-                "-z[..., y[..., {j}], {j}]", "negative log-likelihood",
-                "picks the label's log-probability", "Fisher 1922"),
+    _on_classes("nll", "NLLLoss", _LABELS, f"-{_SHARE}*z[..., y[..., {{j}}], {{j}}]",
+                "negative log-likelihood",
+                "picks the label's log-probability; classes may have weights c", "Fisher 1922",
+                share=_SHARE),
     _on_classes("cross_entropy_with_logits", "CrossEntropyLoss",
-                f"{_LOGITS}\nlabel y[..., {{J}}] < K\nconstant epsilon",
-                f"-(1 - epsilon)*ln({_AT_LABEL}) - epsilon/K*sum(k) ln({_SOFTMAX})",
+                f"{_LABELS}\nconstant epsilon",
+                f"-(1 - epsilon)*{_SHARE}*ln({_AT_LABEL}) - epsilon/K*sum(k) c[k]*ln({_SOFTMAX})",
                 "cross-entropy from logits with integer labels",
-                "softmax and cross-entropy in one, with label smoothing where wanted",
+                "softmax and cross-entropy in one, with label smoothing and class weights c where "
+                "wanted",
                 "Bridle 1990; Szegedy et al. 2016, section 7",
-                (Setting("label_smoothing", "epsilon", 0.0),), ({"label_smoothing": 0.1},)),
+                (Setting("label_smoothing", "epsilon", 0.0, within="[0, 1]"),),
+                ({"label_smoothing": 0.1},), share=_SHARE),
     _on_classes("soft_cross_entropy_with_logits", "SoftCrossEntropyLoss",
                 f"{_LOGITS}, t[..., K, {{J}}]",
                 f"-sum(k) t[..., k, {{j}}]*ln({_SOFTMAX})",
