@@ -9,7 +9,6 @@ program: they cannot be inferred again from an adjoint.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +39,7 @@ from chainrule.lang.expr import (
 )
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.integers import ONE, ZERO, Floor, Integer, Size, product, size
+from chainrule.lang.naming import natural_order
 from chainrule.lang.parse import Parsed, parse
 from chainrule.lang.program import Equation, Layer, Program, Shape, Tensor, fresh
 from chainrule.lang.verify import arity_error, verify
@@ -577,23 +577,3 @@ def _padded(ref: Ref, axis: int) -> bool:
     if ref.outside is None:
         return False
     return ref.outside.pads is None or ref.outside.pads[axis] != (ZERO, ZERO)
-
-
-def natural_order(names: list[str], declared: int) -> list[str]:
-    """Undeclared inputs in the order met, but x1 before x2 where a family is numbered.
-
-    >>> natural_order(["x2", "b", "x1"], 0)
-    ['x1', 'b', 'x2']
-    """
-    kept, met = names[:declared], names[declared:]
-    families: dict[str, list[tuple[int, str]]] = {}
-    for name in met:
-        match = re.fullmatch(r"(.*?)_?(\d{1,9})", name)
-        if match:
-            families.setdefault(match[1], []).append((int(match[2]), name))
-    queues = {base: iter(sorted(members)) for base, members in families.items()}
-    ordered = []
-    for name in met:
-        match = re.fullmatch(r"(.*?)_?(\d{1,9})", name)
-        ordered.append(next(queues[match[1]])[1] if match else name)
-    return kept + ordered

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from chainrule.errors import InputError, LimitError, ShapeError, UnknownNameError, did_you_mean
 from chainrule.lang.expr import Apply, Expr, Reduce, Ref, children, walk
 from chainrule.limits import TENSOR_BYTES
-
-if TYPE_CHECKING:
-    from chainrule.nn.network import Parameter
+from chainrule.nn.parameters import Parameter
 
 Draw = Callable[[np.random.Generator, tuple[int, ...], float, float], Any]
 

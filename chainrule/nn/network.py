@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chainrule.count.sizes import Sizes, sizes
@@ -20,34 +20,18 @@ from chainrule.errors import (
     did_you_mean,
 )
 from chainrule.explain.size import SECTIONS, describe
-from chainrule.formulas.instance import Instance
 from chainrule.formulas.template import declared_inputs
-from chainrule.lang.program import Program, Shape, Tensor
+from chainrule.lang.program import Program, Shape
 from chainrule.nn.layers import constructor
 from chainrule.nn.module import Layer, Module, checked
 from chainrule.nn.module import Parameter as OwnParameter
+from chainrule.nn.parameters import Parameter
 from chainrule.operators.build import program_of
 from chainrule.operators.layers import Use
 from chainrule.operators.nodes import Input, Node
 from chainrule.operators.shapes import shape_of
 from chainrule.operators.variables import Variable, input
 from chainrule.render import Page
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter or a state of a network: its tensor, and how it begins.
-
-    `path` is its place in the network (`layer1.0.conv1.w`), `initial` the initialiser's name.
-    `instance` is the formula that it is first used in, under the name `local`; a module's own
-    parameter has none.
-    """
-
-    path: str
-    tensor: Tensor
-    initial: str
-    instance: Instance | None = None
-    local: str = ""
 
 
 class Network:

@@ -11,8 +11,8 @@ from typing import Final
 
 from chainrule.errors import DefinitionError
 from chainrule.formulas.renaming import apart
+from chainrule.lang.naming import natural_order
 from chainrule.lang.program import Equation, Layer, Program, Tensor
-from chainrule.lang.ranges import natural_order
 from chainrule.lang.verify import verify
 from chainrule.limits import NESTING
 from chainrule.operators.layers import Formed
