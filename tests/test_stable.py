@@ -7,7 +7,9 @@ what a Hessian does to a vector). Wrong rules that are planted must not get past
 
 import time
 from collections.abc import Mapping
+from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -253,7 +255,7 @@ def test_zero_weights_do_not_hide_the_others() -> None:
     for dtype, far in (("float64", 700), ("float32", 120)):
         f = cr.formula("p[i] = w[i]*exp(z[i])/sum(k) w[k]*exp(z[k])", dtype=dtype)
         for z in ([far, 0, 0], [1e4 + far, 1e4, 1e4], [-1e4, 1e4, 1e4]):
-            np.testing.assert_allclose(f(w=[0, 1, 1], z=z), [0, 0.5, 0.5])
+            np.testing.assert_allclose(f(w=[0, 1, 1], z=z), [0, 0.5, 0.5], 1e-6)
 
 
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=6), st.integers(0, 5))
@@ -354,6 +356,187 @@ def test_a_network_with_a_softmax_layer_runs_at_large_logits() -> None:
     logits = np.array([[1e4, -1e4]]) @ values["dense1_W"].T + values["dense1_b"]
     assert found["loss"] == pytest.approx(logits.max() - logits[0, 1])
     assert np.isfinite(f.gradient(values, of="loss")["dense1_W"]).all()
+
+
+# --- never worse than the formula as it stands ----------------------------------------------------
+
+
+def exact(x) -> mpmath.mpf:
+    return mpmath.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else mpmath.mpf(x)
+
+
+def found_by(p: Program, values: Mapping[str, object], adjoints: bool, digits: int | None = None):
+    """The output y, and where they are wanted its adjoints by all inputs but c, as a flat list."""
+    given, names = {n: values[n] for n in p.inputs}, ["y"]
+    shape = shapes(p, bind(p, given)[0])["y"]
+    if adjoints:
+        d = vjp(p, wrt=[n for n in p.inputs if n != "c" and p.tensors[n].kind == "real"])
+        p, names = d.program, ["y", *d.names.values()]
+        given[d.seeds["y"]] = np.ones(shape)
+    if digits is None:
+        found = run(p, given)
+        return np.concatenate([np.ravel(found[n]) for n in names])
+    cells = evaluate_cells(p, given, digits=digits)
+    return [exact(x) for n in names for x in cells[n].cells]
+
+
+def near(x: float, true: mpmath.mpf, close: float, floor: float = 0) -> bool:
+    return bool(np.isfinite(x) and abs(mpmath.mpf(float(x)) - true)
+                <= close * abs(true) + floor + mpmath.mpf(10) ** -300)
+
+
+def worse(p: Program, q: Program, values: Mapping[str, object]) -> str | None:
+    """Where the stable form q is wrong although p, as it stands, is right; None if nowhere.
+
+    Values are held against 60 digits by their own size, or by 1 where a logarithm is near 0;
+    adjoints by the largest of them, since those that are 0 by cancellation have no size.
+    """
+    for adjoints in (False, True):
+        try:
+            naive, true = found_by(p, values, adjoints), found_by(p, values, adjoints, 60)
+        except DomainError:
+            continue
+        good = [near(x, t, 1e-12) for x, t in zip(naive, true, strict=True)]
+        if adjoints and not good[0]:
+            continue
+        try:
+            stable = found_by(q, values, adjoints)
+        except DomainError as error:
+            if all(good):
+                return str(error)
+            continue
+        large = max(abs(x) for x in naive if np.isfinite(x)) if any(np.isfinite(naive)) else 0
+        floor = 1e-12 * large if adjoints else 1e-12 * ("ln(" in str(p) or "xlogy(" in str(p))
+        for k, fine in enumerate(good):
+            if fine and not near(stable[k], true[k], 1e-10, floor):
+                return f"result {k}: {naive[k]} is right, {stable[k]} is not"
+    return None
+
+
+ATTENTION = ("input s[3,3]; a[i,j] = exp(s[i,j])/sum(r <= i) exp(s[i,r]) if j <= i else 0; "
+             "{}y = {}")
+ROWS = [[0.0, 1, 2]] * 3
+WEIGHTED = "input w[2], z[2]; y[i] = w[i]*exp(z[i])/sum(k) w[k]*exp(z[k])"
+HARD = [  # each was once worse than the formula as it stands
+    (ATTENTION.format("", "-sum(i,j) xlogy(a[i,j], a[i,j])"), {"s": ROWS}, 1.41460),
+    (ATTENTION.format("input t[3,3]; ", "-sum(i,j) xlogy(t[i,j], a[i,j])"),
+     {"s": ROWS, "t": np.tri(3)}, None),
+    ("input s[3]; g[i] = exp(s[i]) if s[i] > 0 else 0; y = sum(i) xlogy(g[i], g[i])",
+     {"s": [0, 1, 2]}, 17.49639),
+    ("input s[3], M[3]; q[i] = s[i] + M[i]; a[i] = exp(q[i])/sum(k) exp(q[k]); "
+     "y = sum(i) xlogy(a[i], a[i])", {"s": [1, 1, 1e4], "M": [0, 0, -np.inf]}, -np.log(2)),
+    ("input z[2], c[2]; g = sum(k, c[k] > 0) exp(z[k]); y = xlogy(g, g)",
+     {"z": [1, 2], "c": [0, 0]}, 0),
+    ("input a[2], b[2]; y[i] = exp(a[i])*exp(b[i])/sum(k) exp(a[k])*exp(b[k])",
+     {"a": [700, -100], "b": [-700, 100]}, [0.5, 0.5]),
+    (WEIGHTED, {"w": [1, 1e-300], "z": [-50, 700]}, [1.901684963475e-26, 1]),
+    (WEIGHTED, {"w": [1, 0], "z": [-200, 700]}, [1, 0]),
+    (WEIGHTED, {"w": [0, -1], "z": [-200, -700]}, [0, 1]),
+    ("input w[2], z[2]; y = exp(z[0])/(sum(k) w[k]*exp(z[k]))", {"w": [1, 0], "z": [-200, 700]}, 1),
+    ("input z[2]; y = exp(z[1])/sum(k) k*exp(z[k])", {"z": [700, -100]}, 1),
+    ("y = exp(a)/(exp(a) + v*exp(b))", {"a": -200, "b": 700, "v": 0}, 1),
+    ("y = exp(a)/(exp(a) + 10^-300*exp(b))", {"a": -50, "b": 700}, 1.901684963475e-26),
+    ("y = v*exp(g)/(exp(f) + 1)", {"v": 1e300, "g": -100, "f": 650}, 1.901684963475e-26),
+    ("y = v*exp(g)/(exp(f) + exp(f))", {"v": 1e-300, "g": 700, "f": -100}, 1.363187186e47),
+    ("y = exp(g)/(b*(exp(f) + exp(f)))", {"b": 1e-300, "g": -50, "f": 700}, 9.5084248174e-27),
+    ("input s[2], v[2]; y = (sum(j) v[j]*exp(s[j]))/(sum(r) exp(s[r]))",
+     {"v": [1e300, 0], "s": [-100, 650]}, 1.901684963475e-26),
+    ("y = exp(a)*exp(b)/exp(c)", {"a": 300, "b": -400, "c": -500}, 5.22146968976e173),
+    ("y = exp(a)*x/exp(b)", {"a": 700, "b": -100, "x": 1e-300}, None),
+    ("input c[2]; y = exp(a)*exp(b)/sum(k) exp(c[k])", {"a": 300, "b": -300, "c": [-500, -500]},
+     7.0179610892e216),
+    ("input z[2], c[2]; y = exp(a)/(exp(a) + sum(k, c[k] > 0) exp(z[k]))/exp(b)",
+     {"a": -700, "b": 100, "z": [1, 2], "c": [0, 0]}, np.exp(-100)),
+    ("y = exp(c)/(exp(a) - exp(b) + exp(c))", {"a": 705, "b": 705, "c": -60}, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "values", "expected"), HARD)
+def test_it_is_right_where_the_formula_as_it_stands_is(text, values, expected) -> None:
+    p = program(text)
+    q = stabilise(p)
+    assert stabilise(q) is q
+    if expected is not None:
+        given = {n: values[n] for n in p.inputs}
+        np.testing.assert_allclose(run(q, given)["y"], expected, 1e-5, 1e-300)
+    assert worse(p, q, values) is None
+
+
+def test_what_is_only_right_in_the_stable_form() -> None:
+    text = ("input z[3]; label y < 3; p = exp(z[y])/sum(k) (exp(z[k]) if k != y else 0); L = ln(p)")
+    assert cr.run(text, z=[0, 1000, 3], y=1) == pytest.approx(1000 - np.log(1 + np.exp(3)))
+    assert cr.run("input z[3]; L = ln(sum(k) (exp(z[k]) if k != 1 else 0))",
+                  z=[1000, 5000, 1000]) == pytest.approx(1000 + np.log(2))
+    assert cr.run("input z[3]; L = ln(mean(k, z[k] > 0) exp(z[k]))",
+                  z=[1000, -5000, 1000]) == pytest.approx(1000)
+
+
+def test_kl_of_masked_attention() -> None:
+    text = ATTENTION.format("", "0").partition("; y =")[0]
+    text = f"input z[3,3]; {text}; b = softmax(z); L = kl(b, a)"
+    z = np.array([[1.0, 2, 3], [0, 0, 1], [-1, 0, 2]])
+    stable, naive = cr.formula(text), cr.formula(text, stable=False)
+    assert stable(s=ROWS, z=z) == pytest.approx(naive(s=ROWS, z=z), 1e-12)
+    far = stable(s=np.multiply(ROWS, 1e4), z=z)
+    assert far == pytest.approx(-(np.log(softmax_of(z))[[0, 1, 2], [0, 1, 2]]).mean())
+
+
+def softmax_of(z: np.ndarray) -> np.ndarray:
+    e = np.exp(z - z.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def test_an_overflow_that_a_logarithm_hides_is_refused() -> None:
+    with pytest.raises(DomainError, match="L is infinite"):
+        cr.run("input z[2]; L = ln(sum(i) exp(z[i])^2)", z=[400, 0])
+    assert cr.run("y = exp(x)", x=1000) == np.inf  # as IEEE has it
+
+
+@st.composite
+def formulas(draw) -> str:
+    """Small formulas of exponentials: products and quotients of them and of their sums."""
+    one_of = lambda *texts: draw(st.sampled_from(texts))  # noqa: E731
+    alone = ("exp(a)", "exp(b)", "exp(-a)", "exp(a - b)")
+    along = ("exp(z[k])", "exp(s[k])", "exp(z[k])*exp(s[k])", "exp(z[k] - a)", "exp(z[k])/exp(b)")
+
+    def total() -> str:
+        return one_of(
+            f"{one_of('', 'v*', '3*')}{one_of(*alone)}", f"{one_of(*alone)}/u",
+            f"sum(k) {one_of('', 'w[k]*', 'k*')}{one_of(*along)}", "2",
+            f"sum(k, c[k] > 0) {one_of('', 'w[k]*')}{one_of(*along)}",
+            f"sum(k) ({one_of(*along)} if c[k] > 0 else 0)")
+
+    def factor() -> str:
+        terms = " + ".join(total() for _ in range(draw(st.integers(1, 3))))
+        return one_of("v", *alone, *[f"({terms})"] * 4)
+
+    e = factor() + "".join(one_of("*", "/", "/") + factor()
+                           for _ in range(draw(st.integers(1, 3))))
+    e = one_of(e, e, e, f"1 + {e}", f"ln({e})", f"xlogy(v, {e})",
+               f"xlogy({e}, {e} if a > 0 else 0)")
+    return f"input z[3], s[3], w[3], c[3], a, b, u, v; y = {e}"
+
+
+@given(formulas(), st.integers(0, 10**6))
+def test_no_formula_gets_worse(text: str, seed: int) -> None:
+    p = program(text)
+    q = stabilise(p)
+    if q is p:
+        return
+    assert stabilise(q) is q
+    rng = np.random.default_rng(seed)
+    for far in (1, 30, 300, 710):
+        def weights(*shape: int) -> np.ndarray:
+            w = rng.normal(size=shape).round(3)
+            kind = rng.integers(4)  # plain, of very different sizes, masks
+            return (np.abs(w) * 10.0 ** rng.integers(-60, 60, shape) if kind == 0
+                    else rng.integers(0, 2, shape).astype(float) if kind == 1 else w)
+
+        values = {n: rng.uniform(-far, far, 3).round(3) for n in "zs"}
+        values |= {n: float(rng.uniform(-far, far)) for n in "ab"}
+        values |= {"w": weights(3), "v": float(weights()), "u": float(weights()) or 1.0,
+                   "c": rng.integers(-1, 2, 3).astype(float)}
+        assert worse(p, q, values) is None
 
 
 # --- the whole library ----------------------------------------------------------------------------

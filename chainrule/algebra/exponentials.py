@@ -7,11 +7,12 @@ function here looks at structure alone; definitions have been written out before
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from chainrule.lang.expr import (
+    ONE,
     ZERO,
     Apply,
     Expr,
@@ -20,41 +21,74 @@ from chainrule.lang.expr import (
     Range,
     Reduce,
     Select,
+    add,
     both,
     call,
     mul,
+    neg,
     rebuild,
+    select,
 )
 
 _HEADROOM: Final = Number(80)  # exp(80) is a float32 and a float64
+END: Final = call("pow", Number(4), Number(512))  # where float64 ends: infinite in every float
+_TAME: Final = 1_000_000  # numbers up to this size, and down to its inverse, make no difference
+
+Weight = tuple[Expr, bool]  # and whether it multiplies; else it divides
 
 
 @dataclass(frozen=True, slots=True)
 class Exponent:
     """An exponent of a sum of exponentials: under which indices and condition it stands there.
 
-    `hidden` is the condition under which its weight is not 0, where it has one that may be.
+    `weights` are the factors beside it whose size is unknown.
     """
 
     value: Expr
     indices: tuple[Range, ...]
     condition: Expr | None
-    hidden: Expr | None = None
+    weights: tuple[Weight, ...] = ()
 
-    def greatest(self) -> Iterator[tuple[Expr, Expr]]:
-        """What its greatest value is the largest of, each less a number.
+    def greatest(self) -> Expr:
+        """The logarithm of the term's greatest size: f + ln|w|, since w*exp(f) is ±exp(f + ln|w|).
 
-        A weight of 0 hides a term: then it must not be the maximum, for the others might vanish
-        beside it. But it must not overflow either (0 times infinity is no number), so that it may
-        exceed the maximum only by so much.
+        The logarithm of the weight matters: beside w = 10^-300 an exponential may be huge and yet
+        not the greatest term. Where a weight is 0 there is no term, and nothing to be large; but
+        its exponential must not overflow, for 0 times infinity is no number.
         """
-        if not self.indices:
-            yield self.value, ZERO
-            return
-        seen = both(self.condition, self.hidden)
-        yield Reduce("max", self.indices, seen, self.value), ZERO
-        if self.hidden is not None:
-            yield Reduce("max", self.indices, self.condition, self.value), _HEADROOM
+        size = self.value
+        present: Expr | None = None
+        for weight, multiplies in self.weights:
+            log = call("ln", call("abs", weight))
+            size = size + log if multiplies else size - log
+            if multiplies and not isinstance(weight, Number):
+                present = both(present, call("ne", weight, ZERO))
+        if present is not None:
+            size = select(present, size, _hidden(self.value))
+        return Reduce("max", self.indices, self.condition, size) if self.indices else size
+
+
+def _hidden(f: Expr) -> Expr:
+    """What to count an exponent as whose weight is 0, so that exp(f - m) is finite.
+
+    As little as possible: where exp(f) is finite by itself, m need not be more than 0.
+    """
+    less = f - _HEADROOM
+    return select(call("lt", call("exp", f), END), call("min", less, ZERO), less)
+
+
+def is_tame(weight: Expr) -> bool:
+    """Whether a factor is surely of moderate size: a number, an axis' size, a number of terms."""
+    if isinstance(weight, Number):
+        return 1 / _TAME <= abs(float(weight.value)) <= _TAME
+    return is_count(weight)
+
+
+def is_count(weight: Expr) -> bool:
+    """Whether an expression is a size, or the number of terms of a sum."""
+    if isinstance(weight, IndexValue):
+        return not weight.value.indices()
+    return isinstance(weight, Reduce) and weight.op == "sum" and weight.body == ONE
 
 
 def is_exponential(e: Expr) -> bool:
@@ -94,16 +128,18 @@ def _weighted(e: Apply) -> tuple[int, Expr]:
 def exponents(e: Expr) -> list[Exponent] | None:
     """The exponents of a sum of exponentials; None where no greatest one can be written down.
 
-    That is where a lone term has a weight that may be 0, or stands under a condition: a maximum
-    over indices can leave it out, a maximum of two numbers cannot.
+    That is where a lone term stands under a condition: a maximum over indices can leave it out, a
+    maximum of two numbers cannot.
     """
     found: list[Exponent] = []
-    stack: list[tuple[Expr, tuple[Range, ...], Expr | None, Expr | None]] = [(e, (), None, None)]
+    stack: list[tuple[Expr, tuple[Range, ...], Expr | None, tuple[Weight, ...]]]
+    stack = [(e, (), None, ())]
     while stack:
         node, indices, condition, weights = stack.pop()
         if isinstance(node, Number):
             if node != ZERO:
-                found.append(Exponent(ZERO, indices, condition, weights))
+                own: tuple[Weight, ...] = () if is_tame(node) else ((node, True),)
+                found.append(Exponent(ZERO, indices, condition, weights + own))
         elif isinstance(node, Reduce):
             stack.append((node.body, indices + node.indices, both(condition, node.condition),
                           weights))
@@ -119,14 +155,41 @@ def exponents(e: Expr) -> list[Exponent] | None:
             stack.append((node.args[0], indices, condition, weights))
         elif isinstance(node, Apply) and node.function in ("mul", "div"):
             first, weight = _weighted(node)
-            if node.function == "mul" and not isinstance(weight, Number | IndexValue):
-                if not indices:
-                    return None
-                weights = both(weights, Apply("ne", (weight, ZERO)))
+            if weight == ZERO:
+                continue
+            multiplies = node.function == "mul"
+            if not is_tame(weight) or (multiplies and not isinstance(weight, Number)):
+                weights = (*weights, (weight, multiplies))
             stack.append((node.args[first], indices, condition, weights))
         elif isinstance(node, Apply):
             found.append(Exponent(node.args[0], indices, condition, weights))
     return found
+
+
+def may_cancel(e: Expr) -> bool:
+    """Whether three terms or more are added up with signs, by their looks.
+
+    The two greatest may then cancel to nothing, and a third decide, however small.
+    """
+    found = exponents(e)
+    return found is not None and len(found) > 2 and _signed(e)
+
+
+def _signed(e: Expr) -> bool:
+    if isinstance(e, Number):
+        return e.value < 0
+    if isinstance(e, Reduce):
+        return _signed(e.body)
+    if isinstance(e, Select):
+        return _signed(e.then) or _signed(e.otherwise)
+    if not isinstance(e, Apply) or e.function == "exp":
+        return False
+    if e.function in ("add", "sub"):
+        return not _only_adds(e) or any(map(_signed, _summands(e)))
+    if e.function == "neg":
+        return True
+    first, weight = _weighted(e)
+    return (isinstance(weight, Number) and weight.value < 0) or _signed(e.args[first])
 
 
 def largest(tops: Sequence[Expr]) -> Expr:
@@ -141,7 +204,7 @@ def largest(tops: Sequence[Expr]) -> Expr:
 def shifted(e: Expr, m: Expr) -> Expr:
     """A sum of exponentials times exp(-m): each exponent less m."""
     if isinstance(e, Number):
-        return e if e == ZERO else mul(e, call("exp", -m))
+        return e if e == ZERO else mul(e, call("exp", neg(m)))
     if isinstance(e, Reduce):
         return rebuild(e, (*([e.condition] if e.condition is not None else []),
                            shifted(e.body, m)))
@@ -164,7 +227,12 @@ def shifted(e: Expr, m: Expr) -> Expr:
         first_at, weight = _weighted(e)
         moved = shifted(e.args[first_at], m)
         return Apply(e.function, (moved, weight) if first_at == 0 else (weight, moved), e.span)
-    return Apply("exp", (e.args[0] - m,), e.span)
+    return Apply("exp", (less(e.args[0], m),), e.span)
+
+
+def less(a: Expr, b: Expr) -> Expr:
+    """a - b, where b may be a negative."""
+    return add(a, b.args[0]) if isinstance(b, Apply) and b.function == "neg" else a - b
 
 
 def is_shifted(e: Expr) -> bool:
@@ -187,12 +255,40 @@ def is_positive(e: Expr) -> bool:
             return all(map(is_positive, _summands(e))) and _only_adds(e)
         if e.function in ("mul", "div"):
             first, weight = _weighted(e)
-            sure = (isinstance(weight, Number) and weight.value > 0) or (
-                e.function == "div" and isinstance(weight, IndexValue)
-                and not weight.value.indices())
-            return sure and is_positive(e.args[first])
+            return is_positive(e.args[first]) and (
+                _is_positive_number(weight) or (e.function == "div" and is_count(weight)))
         return e.function == "exp"
     return False
+
+
+def merged(e: Expr) -> list[Reduce] | None:
+    """The reductions that a sum of exponentials consists of; None where it has a lone term too.
+
+    Sums of sums become one, so that it has terms exactly where they do.
+    """
+    if isinstance(e, Reduce):
+        inner = merged(e.body)
+        if inner is None:
+            return [Reduce("sum", e.indices, e.condition, ONE)]
+        return [Reduce("sum", e.indices + r.indices, both(e.condition, r.condition), ONE)
+                for r in inner]
+    if isinstance(e, Apply) and e.function == "add":
+        found: list[Reduce] = []
+        for term in _summands(e):
+            more = merged(term)
+            if more is None:
+                return None
+            found += more
+        return found
+    if isinstance(e, Apply) and e.function in ("mul", "div"):
+        return merged(e.args[_weighted(e)[0]])
+    return None
+
+
+def _is_positive_number(e: Expr) -> bool:
+    if isinstance(e, Apply) and e.function in ("mul", "div"):
+        return all(map(_is_positive_number, e.args))
+    return isinstance(e, Number) and e.value > 0
 
 
 def _only_adds(e: Expr) -> bool:

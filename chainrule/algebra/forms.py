@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from chainrule.algebra import exponentials as sums
-from chainrule.algebra.parts import Parts, Scope
+from chainrule.algebra.parts import Parts, Scope, has_terms
 from chainrule.algebra.rules import Rule, Step
-from chainrule.algebra.shapes import over
+from chainrule.algebra.shapes import factors, over
 from chainrule.lang.expr import (
     ONE,
     ZERO,
@@ -15,11 +17,18 @@ from chainrule.lang.expr import (
     Reduce,
     Ref,
     Select,
+    both,
     call,
+    free_indices,
+    mul,
+    neg,
     reduces,
     transform,
+    walk,
 )
 from chainrule.lang.program import Equation
+
+_LEAST: Final = neg(call("pow", Number(10), Number(30)))  # less than any exponent, in float32 too
 
 
 class Forms:
@@ -44,17 +53,20 @@ class Forms:
         found = sums.exponents(e)
         if not found:
             return None
-        pairs = list(dict.fromkeys(pair for x in found for pair in x.greatest()))
-        if len(pairs) > 1:  # several: each reduction gets an equation, the largest of them one more
-            tops = [(self.part(top, "top", scope) if isinstance(top, Reduce) else top, less)
-                    for top, less in pairs]
-            if any(top is None for top, _ in tops):
-                return None
-            ref = self.part(sums.largest([top - less for top, less in tops if top is not None]),
-                            "max", scope)
-        else:
-            ref = self.part(pairs[0][0], "max", scope)
+        tops: list[Expr | None] = list(dict.fromkeys(x.greatest() for x in found))
+        if len(tops) > 1:  # several: each reduction gets an equation, the largest of them one more
+            tops = [self._top(top, scope) if isinstance(top, Reduce) else top for top in tops]
+        known = [top for top in tops if top is not None]
+        if len(known) < len(tops):
+            return None
+        ref = self.part(sums.largest(known), "max", scope)
         return None if ref is None else call("stop_gradient", ref)
+
+    def _top(self, top: Reduce, scope: Scope) -> Expr | None:
+        """One maximum among several: where it has no terms, less than all others."""
+        ref = self.part(top, "top", scope)
+        terms = has_terms(top, scope)
+        return ref if ref is None or terms is None else Select(terms, ref, _LEAST)
 
     def part(self, e: Expr, word: str, scope: Scope) -> Ref | None:
         """An expression as an equation of its own, before the one at hand."""
@@ -69,6 +81,11 @@ class Forms:
             body = self.written_out(e.body, scope.within(e.indices, e.condition))
             if e.op != "sum" or body is None:
                 return None
+            if isinstance(body, Select) and ZERO in (body.then, body.otherwise):
+                # a sum of what is 0 elsewhere is a sum under a condition
+                holds, kept = ((body.condition, body.then) if body.otherwise == ZERO else
+                               (call("not", body.condition), body.otherwise))
+                return Reduce("sum", e.indices, both(e.condition, holds), kept, e.span)
             return over(e, (body,) if e.condition is None else (e.condition, body))
         if isinstance(e, Select):
             branches = [b if b == ZERO else self.written_out(b, scope)
@@ -79,15 +96,56 @@ class Forms:
             return e if isinstance(e, Apply) else None
         if e.function in ("add", "sub"):
             return self._terms_written_out(e, scope)
-        if e.function not in ("mul", "div", "neg"):
+        if e.function == "neg":
+            inner = self.written_out(e.args[0], scope)
+            return None if inner is None else over(e, (inner,))
+        return self._product_written_out(e, scope) if e.function in ("mul", "div") else None
+
+    def _product_written_out(self, e: Apply, scope: Scope) -> Expr | None:
+        """A product with an exponential in it, whose exponents are added up.
+
+        A quotient of two sums is none of these: it is bounded.
+        """
+        total: Expr | None = None  # the sum of the exponents of lone exponentials
+        body: Expr | None = None  # the sum of exponentials that is a factor, if there is one
+        found: list[tuple[Expr, Expr]] = []
+        bounded = False
+
+        def apart(node: Expr, above: bool, direct: bool) -> Expr:
+            nonlocal total, body, bounded
+            written = self.written_out(node, scope)
+            if isinstance(written, Apply) and written.function == "exp":
+                x = written.args[0]
+                if total is None:
+                    total = x if above else neg(x)
+                else:
+                    total = total + x if above else sums.less(total, x)
+            elif written is not None and not above:
+                bounded = True
+                return node
+            elif written is not None and body is None:
+                body = written
+            else:
+                return node
+            found.append((node, written))
+            return ONE
+
+        def in_place(node: Expr, above: bool, direct: bool) -> Expr:
+            return found[0][1] if node is found[0][0] else node
+
+        rest = factors(e, apart)
+        if bounded or not found:
             return None
-        for k, part in enumerate(e.args[:1] if e.function == "div" else e.args):
-            new_part = self.written_out(part, scope)
-            if new_part is not None:
-                if e.function == "div" and self.written_out(e.args[1], scope) is not None:
-                    return None  # a quotient of such sums is bounded, not one of them
-                return over(e, (*e.args[:k], new_part, *e.args[k + 1 :]))
-        return None
+        if len(found) == 1:
+            new = factors(e, in_place)
+            if sums.is_exponential(new):
+                return new
+        if total is None or body is None:
+            return mul(rest, body if total is None and body else Apply("exp", (total or ZERO,)))
+        bound = {r.name for node in walk(body) if isinstance(node, Reduce) for r in node.indices}
+        if bound & set(free_indices(total)):
+            return None
+        return mul(rest, sums.shifted(body, neg(total)))
 
     def _terms_written_out(self, e: Apply, scope: Scope) -> Expr | None:
         chain: list[Apply] = []
@@ -125,7 +183,14 @@ class Forms:
         if e.function in ("add", "sub"):
             return transform(e, lambda node: None if _adds(node) else self.settled(node, scope))
         return over(e, tuple(self.settled(part, scope) if sums.is_exponential(part)
-                              else self.visit(part, scope) for part in e.args))
+                              else self._weight(part, scope) for part in e.args))
+
+    def _weight(self, e: Expr, scope: Scope) -> Expr:
+        """A weight in its stable form; one that is a sum is worked out once, beside the maximum."""
+        new = self.visit(e, scope)
+        if sums.is_tame(new) or not reduces(new):
+            return new
+        return self.part(new, "weight", scope) or new
 
 
 def _adds(e: Expr) -> bool:

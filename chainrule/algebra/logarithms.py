@@ -7,10 +7,11 @@ from typing import Final
 from chainrule.algebra import exponentials as sums
 from chainrule.algebra import rules
 from chainrule.algebra.forms import Forms
-from chainrule.algebra.parts import Scope
-from chainrule.algebra.shapes import beside_one, exponent_of_one_plus, over
+from chainrule.algebra.parts import Scope, has_terms
+from chainrule.algebra.shapes import beside_one, exponent_of_one_plus, factors, over
 from chainrule.lang.expr import (
     ONE,
+    ZERO,
     Apply,
     Expr,
     Number,
@@ -19,7 +20,9 @@ from chainrule.lang.expr import (
     add,
     call,
     div,
+    mul,
     neg,
+    reduces,
     select,
     sub,
 )
@@ -57,7 +60,7 @@ class Logarithms(Forms):
             x = self.visit(e.args[0], scope)
             after = x + call("softplus", -2 * x) - call("ln", Number(2))
             return self.did(rules.LOG_COSH, call("ln", e), after)
-        if isinstance(e, Apply) and e.function == "div":
+        if isinstance(e, Apply) and e.function in ("mul", "div"):
             share = self._log_of_quotient(e, scope)
             if share is not None:
                 return share
@@ -72,6 +75,57 @@ class Logarithms(Forms):
         m, rest = found
         assert m is not None
         return self.did(rules.LOG_SUM_EXP, call("ln", e), add(m, rest))
+
+    def xlogy(self, e: Apply, y: Expr, scope: Scope) -> Expr | None:
+        """xlogy(t, y) where the logarithm of y has a stable form; None where it has none.
+
+        Where a branch is 0, as outside a mask, it stays xlogy(t, 0): that is 0 for t = 0. So it is
+        where the logarithm is -infinity.
+        """
+        if isinstance(y, Ref):
+            body = self.parts.definition(y, scope)
+            return None if body is None else self.xlogy(e, body, scope)
+        if isinstance(y, Select):
+            scopes = (scope.under(y.condition), scope.under(call("not", y.condition)))
+            branches = (y.then, y.otherwise)
+            found = [self.xlogy(e, b, s) for b, s in zip(branches, scopes, strict=True)]
+            if found == [None, None]:
+                return None
+            then, otherwise = (
+                new or call("xlogy", self.visit(e.args[0], s), self.visit(old, s))
+                for new, old, s in zip(found, branches, scopes, strict=True))
+            return select(self.visit(y.condition, scope), then, otherwise)
+        terms = self._has_terms(y, scope)
+        if terms is not None:  # a sum of no terms is 0
+            inner = scope.under(terms)
+            new = self._xlogy_of(e, y, inner)
+            nothing = call("xlogy", self.visit(e.args[0], scope), ZERO)
+            return None if new is None else select(terms, new, nothing)
+        return self._xlogy_of(e, y, scope)
+
+    def _has_terms(self, y: Expr, scope: Scope) -> Expr | None:
+        """The condition under which a sum of exponentials is one at all; None for always."""
+        total = self.written_out(y, scope)
+        found: Expr | None = None
+        for sum_ in (sums.merged(total) if total is not None else None) or ():
+            here = has_terms(sum_, scope)
+            if here is None:
+                return None
+            if reduces(here):  # an equation of its own, for its index is set in the sum as well
+                count = self.part(sum_, "terms", scope)
+                here = here if count is None else call("gt", count, ZERO)
+            found = here if found is None else call("or", found, here)
+        return found
+
+    def _xlogy_of(self, e: Apply, y: Expr, scope: Scope) -> Expr | None:
+        log = self.log_of(y, scope)
+        if log is None:
+            return None
+        if reduces(log):  # it will be read twice: worked out once
+            log = self.part(log, "log", scope) or log
+        t = self.visit(e.args[0], scope)
+        finite = call("gt", log, neg(sums.END))
+        return self.did(rules.XLOGY, e, Select(finite, mul(t, log), call("xlogy", t, ZERO), e.span))
 
     def _log_of_selection(self, e: Select, scope: Scope) -> Expr | None:
         scopes = (scope.under(e.condition), scope.under(call("not", e.condition)))
@@ -119,18 +173,37 @@ class Logarithms(Forms):
         return e if isinstance(e, Apply) and e.function == function else None
 
     def _log_of_quotient(self, e: Apply, scope: Scope) -> Expr | None:
-        above = self.written_out(e.args[0], scope)
-        below = self.written_out(e.args[1], scope)
-        if above is None or below is None or not sums.is_positive(below):
+        """ln(exp(a)*exp(b)/(D*exp(c))) is a + b - c - ln(D), for any number of factors."""
+        powers: list[tuple[Expr, bool]] = []
+        divisors: list[Expr] = []
+        others = 0
+
+        def sort(node: Expr, above: bool, direct: bool) -> Expr:
+            nonlocal others
+            written = self.written_out(node, scope)
+            if isinstance(written, Apply) and written.function == "exp":
+                powers.append((written.args[0], above))
+            elif written is not None and not above and sums.is_positive(written):
+                divisors.append(written)
+            else:
+                others += 1
+            return node
+
+        factors(e, sort)
+        if others or not divisors or not any(above for _, above in powers):
             return None
-        if not (isinstance(above, Apply) and above.function == "exp"):
-            return None
-        found = self._log_of_sum(below, scope)
-        if found is None:
-            return None
-        m, rest = found
-        g = self.visit(above.args[0], scope)
-        return self.did(rules.LOG_SOFTMAX, call("ln", e), sub(g if m is None else g - m, rest))
+        powers.sort(key=lambda pair: not pair[1])  # what is added comes first
+        total = self.visit(powers[0][0], scope)
+        for x, above in powers[1:]:
+            new = self.visit(x, scope)
+            total = add(total, new) if above else sums.less(total, new)
+        for divisor in divisors:
+            found = self._log_of_sum(divisor, scope)
+            if found is None:
+                return None
+            m, rest = found
+            total = sub(total if m is None else total - m, rest)
+        return self.did(rules.LOG_SOFTMAX, call("ln", e), total)
 
     def _log_of_sum(self, e: Expr, scope: Scope) -> tuple[Expr | None, Expr] | None:
         """m and ln(sum exp(f - m)) for a sum of exponentials; m None where it is shifted."""

@@ -167,14 +167,15 @@ class Parts:
         found: Expr | None = None
         if isinstance(e, Reduce):
             if e.op != "sum":
-                found = _has_terms(e, scope)
+                found = has_terms(e, scope)
             return found  # what stands inside was there before
         for part in children(e):
             found = both(found, self._nonempty(part, scope))
         return found
 
 
-def _has_terms(e: Reduce, scope: Scope) -> Expr | None:
+def has_terms(e: Reduce, scope: Scope) -> Expr | None:
+    """The condition under which a reduction has terms; None for always."""
     unsure = [r.size for r in e.indices
               if r.size is not None and (r.size.constant is None or r.size.constant < 1)]
     if e.condition is None or _holds_first(e.condition, e.indices, scope):

@@ -44,7 +44,7 @@ class Step(NamedTuple):
 SHIFT: Final = Rule(
     "shift", "exp(g)/sum(j) exp(f[j])", "exp(g - m)/sum(j) exp(f[j] - m)",
     "dividing above and below by exp(m) changes nothing, for every m; with the maximum for m no "
-    "exponential exceeds 1 in the sum, and one of them is 1",
+    "term exceeds 1 in the sum, and one of them is 1",
 )
 QUOTIENT: Final = Rule(
     "quotient", "exp(a)/exp(b)", "exp(a - b)",
@@ -105,7 +105,8 @@ LOG_BASE: Final = Rule(
 )
 XLOGY: Final = Rule(
     "xlogy", "xlogy(t, exp(x))", "t*x",
-    "xlogy(t, p) is t*ln(p), and the logarithm of p is known; p is an exponential, never 0",
+    "xlogy(t, p) is t*ln(p), and the logarithm of p is known; where that is -infinity, or p is 0 "
+    "under a condition, it stays xlogy(t, 0)",
 )
 
 RULES: Final = {rule.name: rule for rule in (

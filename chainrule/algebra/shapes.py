@@ -54,8 +54,10 @@ def factors(e: Expr, leaf: Leaf, above: bool = True, direct: bool = False) -> Ex
         right = factors(node.args[1], leaf, above is not divides, divides)
         if isinstance(right, Inverse):
             total = mul(total, right.value)
-        elif divides and right is ONE:
-            continue  # the whole divisor went into the factor above
+        elif right is ONE:
+            continue  # the whole factor or divisor went into another
+        elif total is ONE and not divides:
+            total = right
         else:
             total = over(node, (total, right))
     return total

@@ -33,23 +33,14 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from chainrule.algebra import exponentials as sums
 from chainrule.algebra import rules
-from chainrule.algebra.logarithms import LOGARITHMS, Logarithms
+from chainrule.algebra.logarithms import LOGARITHMS
 from chainrule.algebra.parts import Parts, Scope, reads
-from chainrule.algebra.rules import Rule, Step
-from chainrule.algebra.shapes import (
-    Inverse,
-    exponent_of_one_plus,
-    exponent_of_tanh,
-    factors,
-    over,
-    power_less_one,
-    tensors,
-)
+from chainrule.algebra.quotients import Quotients
+from chainrule.algebra.rules import Step
+from chainrule.algebra.shapes import over, power_less_one
 from chainrule.lang.collector import uncollected
 from chainrule.lang.expr import (
-    ONE,
     Apply,
     ArgReduce,
     Expr,
@@ -58,7 +49,6 @@ from chainrule.lang.expr import (
     Select,
     call,
     children,
-    mul,
     neg,
     walk,
 )
@@ -114,7 +104,7 @@ def _may_change(e: Expr, functions: Collection[str] = _TRIGGERS) -> bool:
     return False
 
 
-class _Stabiliser(Logarithms):
+class _Stabiliser(Quotients):
     """One pass: equation after equation, each read from the top, where the longest rules match."""
 
     def __init__(self, program: Program, wrt: Collection[str]) -> None:
@@ -174,9 +164,9 @@ class _Stabiliser(Logarithms):
             if e.function in ("add", "sub"):
                 return self.sum(e, scope)
             if e.function == "xlogy":
-                found = self.log_of(e.args[1], scope)
+                found = self.xlogy(e, e.args[1], scope)
                 if found is not None:
-                    return self.did(rules.XLOGY, e, mul(self.visit(e.args[0], scope), found))
+                    return found
             return over(e, tuple(self.visit(part, scope) for part in e.args))
         if isinstance(e, Select):
             return over(e, (self.visit(e.condition, scope),
@@ -212,93 +202,6 @@ class _Stabiliser(Logarithms):
         for node in reversed(chain):
             total = over(node, (total, self.visit(node.args[1], scope)))
         return total
-
-    # --- quotients
-
-    def product(self, e: Apply, scope: Scope) -> Expr:
-        """A product of factors and divisors: exponentials above meet their sums below."""
-        above: list[Expr] = []
-        below: list[tuple[Expr, bool]] = []
-
-        def collect(leaf: Expr, up: bool, direct: bool) -> Expr:
-            if up:
-                above.append(leaf)
-            else:
-                below.append((leaf, direct))
-            return leaf
-
-        factors(e, collect)
-        if not below:
-            return factors(e, lambda leaf, up, direct: self.visit(leaf, scope))
-        tops = [self.written_out(leaf, scope) for leaf in above]
-        new_above: list[Expr | None] = [None] * len(above)
-        new_below: list[Expr | None] = [None] * len(below)
-        inverted: set[int] = set()
-        used: list[Rule] = []
-        for n, (divisor, direct) in enumerate(below):
-            total = self.written_out(divisor, scope)
-            if total is None or sums.is_shifted(total):
-                continue
-            free = [(k, top) for k, top in enumerate(tops)
-                    if top is not None and new_above[k] is None]
-            found = self.quotient(total, free, scope, direct)
-            if found is None:
-                continue
-            rule, k, top, bottom = found
-            new_below[n] = bottom
-            if k is None:
-                inverted.add(n)
-            else:
-                new_above[k] = top
-            used.append(rule)
-        counts = [0, 0]
-
-        def put(leaf: Expr, up: bool, direct: bool) -> Expr:
-            place = counts[not up]
-            counts[not up] += 1
-            new = (new_above if up else new_below)[place]
-            if new is None:
-                return self.visit(leaf, scope)
-            return Inverse(new) if not up and place in inverted else new
-
-        result = factors(e, put)
-        for rule in used:
-            self.did(rule, e, result)
-        return result
-
-    def quotient(
-        self, below: Expr, above: list[tuple[int, Expr]], scope: Scope, direct: bool,
-    ) -> tuple[Rule, int | None, Expr, Expr] | None:
-        """The rule for a divisor: which factor above it takes along, and what both become.
-
-        Without such a factor the second expression is what the divisor's reciprocal becomes.
-        """
-        power = exponent_of_one_plus(below)
-        for k, top in above:
-            if power is not None and top == call("exp", power):
-                return rules.SIGMOID_ABOVE, k, call("sigmoid", self.visit(power, scope)), ONE
-            x = exponent_of_tanh(top, below)
-            if x is not None:
-                return rules.TANH, k, call("tanh", self.visit(x, scope)), ONE
-        if isinstance(below, Apply) and below.function == "exp":
-            for k, top in above:
-                if isinstance(top, Apply) and top.function == "exp":
-                    less = self.visit(top.args[0], scope) - self.visit(below.args[0], scope)
-                    return rules.QUOTIENT, k, call("exp", less), ONE
-            return None
-        if power is not None and not above:
-            if not direct:
-                return None
-            return rules.SIGMOID, None, ONE, call("sigmoid", neg(self.visit(power, scope)))
-        if not above:
-            return None
-        named = tensors(below)
-        k, top = max(above, key=lambda pair: len(named & tensors(pair[1])))
-        done = self.settled(below, scope)
-        m = self.maximum(done, scope)
-        if m is None:
-            return None
-        return (rules.SHIFT, k, sums.shifted(self.settled(top, scope), m), sums.shifted(done, m))
 
 
 def _needed(equations: Collection[Equation], outputs: Collection[str]) -> set[str]:

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "grad": "Differentiate a formula at a point.",
     "show": "Show a program with its shapes and ranges.",
     "plot": "Draw a function and its derivative.",
+    "derive": "Derive a gradient in closed form, step by step.",
     "size": "Size a network: shapes, parameters, operations, receptive fields.",
     "convolve": "Work a convolution by hand: size, windows, gradients.",
     "conv": "Find the kernels, strides, paddings and dilations that give a size.",

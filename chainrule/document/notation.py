@@ -37,6 +37,7 @@ from chainrule.document.mathtree import (
 from chainrule.lang.expr import (
     Apply,
     ArgReduce,
+    Delta,
     Expr,
     IndexValue,
     Number,
@@ -218,6 +219,9 @@ class Notation:
         if isinstance(e, IndexValue):
             inner = self.integer(e.value)
             return inner, _binding(inner)
+        if isinstance(e, Delta):
+            subscripts = self.integer(e.left), self.integer(e.right)
+            return _subscripted(Identifier("δ"), subscripts), _ATOM
         if isinstance(e, Select):
             if e.then == Number(1) and e.otherwise == Number(0):  # Iverson's bracket
                 return Fence(self.expression(e.condition, value), "[", "]"), _ATOM

@@ -32,11 +32,12 @@ from chainrule.evaluate.arrays import NumpyArithmetic, Value, as_float, first
 from chainrule.evaluate.domains import in_domain, outside_domain, placed, text_of
 from chainrule.evaluate.loops import Loop
 from chainrule.evaluate.values import Sizes, bind, cell_name, check_bytes, shapes
-from chainrule.lang.expr import Apply, Expr, Number, Ref, Select
+from chainrule.lang.expr import Apply, Expr, Number, Ref, Select, walk
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.program import Equation, Program
 from chainrule.limits import LOOP_BYTES
 
+_LOGARITHMS = frozenset({"ln", "log2", "log10", "log1p", "xlogy"})
 # said where a NaN arises out of numbers that are none: something overflowed on the way
 _NOT_A_NUMBER = ("something above it became infinite (exp of a large number, say): subtract the "
                  "maximum first, or look with `trace`, which has no largest number")
@@ -54,7 +55,8 @@ def run(
 
     `keep` is "all" (inputs included) or "outputs". With `check=False` nothing is looked at but
     bounds: logarithms of negative numbers are NaN and overflowing exponentials infinite, as IEEE
-    has it; with it, a point outside a domain and every NaN is a `DomainError`.
+    has it; with it, a point outside a domain is a `DomainError`, and so are every NaN and, where
+    logarithms are taken, a scalar output that is infinite though all inputs are finite.
 
     Raises what `bind` raises; `DomainError`, `RangeError`, `DefinitionError`, `LimitError`.
     """
@@ -62,8 +64,15 @@ def run(
     runner = _Runner(program, sizes, arrays, dtype, check)
     with np.errstate(all="ignore"):
         runner.all_equations()
+        if check:
+            runner.refuse_infinite_results()
     names = program.outputs if keep == "outputs" else program.tensors
     return {name: runner.array(name) for name in names if name in runner.tables}
+
+
+def _logs(equation: Equation) -> bool:
+    """Whether an equation takes a logarithm."""
+    return any(isinstance(e, Apply) and e.function in _LOGARITHMS for e in walk(equation.body))
 
 
 class _NotScalar(Exception):
@@ -125,6 +134,18 @@ class _Runner:
             place = np.unravel_index(int(np.argmax(bad)), table.shape)
             what = cell_name(name, list(map(int, place)))
             raise DomainError(f"{what} is not a number", hint=_NOT_A_NUMBER)
+
+    def refuse_infinite_results(self) -> None:
+        """Refuse a scalar output that is infinite where inputs are finite and logarithms are taken.
+
+        exp(1000) is infinite as IEEE has it; but ln(exp(1000)^2) is 2000, and no rounding of that.
+        """
+        for name in self.program.outputs:
+            table = self.tables.get(name, 0.0)
+            if (not np.ndim(table) and math.isinf(table) and any(map(_logs, self.program.equations))
+                    and all(np.isfinite(self.tables[x]).all() for x in self.program.inputs)):
+                last = next(e for e in self.program.equations[::-1] if e.target == name)
+                raise placed(DomainError(f"{name} is infinite", hint=_NOT_A_NUMBER), last)
 
     # --- scalars
 

@@ -7,6 +7,7 @@
     ArgReduce argmax(a<2) x[a]           where the winner of a reduction stands, on one index
     Select    u if u >= 0 else 0.1*u     lazy: the branch not taken may be infinite
     IndexValue  i                        an index or a size used as a number
+    Delta     δ(i, j)                    1 where two subscripts are equal, else 0; in derivations
 
 The operators build trees (`x + 1`, `2*x`, `x**2`) through constructors that drop zeros and ones,
 so that derivatives come out readable; comparing trees with == is structural.
@@ -149,6 +150,14 @@ class IndexValue(Expr):
 
     value: Integer
     span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta(Expr):
+    """Kronecker's delta: 1 where the two subscripts are equal, else 0. It arises in derivations."""
+
+    left: Integer
+    right: Integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +347,9 @@ def walk(e: Expr) -> Iterator[Expr]:
             for a in node.value.atoms():  # type: ignore[attr-defined]
                 if isinstance(a, Read):
                     stack.append(a.ref)
+        elif isinstance(node, Delta):
+            stack.extend(a.ref for side in (node.left, node.right) for a in side.atoms()
+                         if isinstance(a, Read))
         else:
             stack.extend(reversed(children(node)))
 
@@ -388,6 +400,8 @@ def at_indices(e: Expr, places: dict[str, Integer]) -> Expr:
             value = move(node.value, places)
             number = value.constant
             return Number(number) if number is not None else IndexValue(value, node.span)
+        if isinstance(node, Delta):
+            return Delta(move(node.left, places), move(node.right, places))
         return None
 
     return transform(e, leaf)
@@ -420,6 +434,8 @@ def free_indices(e: Expr) -> list[str]:
             names = [i for s in node.subscripts for i in s.indices()]
         elif isinstance(node, IndexValue):
             names = node.value.indices()
+        elif isinstance(node, Delta):
+            names = [*node.left.indices(), *node.right.indices()]
         else:
             if isinstance(node, Reduce | ArgReduce):
                 bound = bound | {r.name for r in node.indices}

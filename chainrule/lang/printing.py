@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from chainrule.lang.expr import (
     Apply,
     ArgReduce,
+    Delta,
     Expr,
     IndexValue,
     Number,
@@ -156,6 +157,8 @@ class _Printer:
             return (*self._number(e), False)
         if isinstance(e, Ref):
             return self._reference(e), _ATOM, False
+        if isinstance(e, Delta):
+            return f"(1 if {e.left} == {e.right} else 0)", _ATOM, False
         if isinstance(e, IndexValue):
             return str(e.value), _polynomial_power(e.value), False
         if isinstance(e, Select):

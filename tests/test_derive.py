@@ -1,0 +1,196 @@
+"""Derivations: closed forms from the formula alone, each line true at random points."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from formula_cases import all_cases, program
+
+import chainrule as cr
+from chainrule.algebra import terms as algebra_terms
+from chainrule.algebra.terms import canonical
+from chainrule.cli import main
+from chainrule.errors import ChainruleError, InputError
+from chainrule.explain import derive as module
+from chainrule.explain.derivation_page import page
+from chainrule.explain.derive import derive
+from chainrule.explain.derive_check import UnsoundStepError
+from chainrule.explain.givens import given
+from chainrule.formulas.calls import read
+from chainrule.lang.parse import parse_expression
+from chainrule.lang.printing import expression_text, program_text
+from chainrule.render import render
+
+SOFTMAX = ("input z[K], t[K]; p[i] = exp(z[i])/sum(j) exp(z[j])\n"
+           "L = -sum(i) t[i]*ln(p[i])")
+MLP = """
+input x[V], t[K], parameter W1[U,V], W2[K,U]
+z1[u] = sum(v) W1[u,v]*x[v]
+y1[u] = sigmoid(z1[u])
+z2[k] = sum(u) W2[k,u]*y1[u]
+y2[k] = exp(z2[k])/sum(j) exp(z2[j])
+E = -sum(k) t[k]*ln(y2[k])
+"""
+
+
+def results(text: str, wrt: str = "", *givens: str) -> dict[str, str]:
+    """The closed forms as text, of everything on the way."""
+    p = read(text)
+    found = derive(p, None, [n for n in wrt.split(",") if n], [given(g, p) for g in givens])
+    return {name: expression_text(one.result) for name, one in found.found.items()}
+
+
+def test_softmax_with_cross_entropy_gives_p_minus_t() -> None:
+    assert results(SOFTMAX, "z", "sum(i) t[i] = 1") == {"p": "-t[i]/p[i]", "z": "p[i] - t[i]"}
+
+
+def test_without_the_assumption_the_sum_of_the_targets_stays() -> None:
+    assert results(SOFTMAX, "z")["z"] == "p[i]*sum(k<K) t[k] - t[i]"
+
+
+def test_a_soft_cross_entropy_of_a_batch() -> None:
+    text = ("input x[N,V], t[N,K], W[K,V]\nz[n,k] = sum(v) W[k,v]*x[n,v]\n"
+            "p[n,k] = exp(z[n,k])/sum(j) exp(z[n,j])\nL = -(sum(n,k) t[n,k]*ln(p[n,k]))/N")
+    found = results(text, "W", "sum(k) t[n,k] = 1")
+    assert found["z"] == "1/N*(p[n,k] - t[n,k])"
+    assert found["W"] == "1/N*sum(n<N) (p[n,k] - t[n,k])*x[n,v]"
+
+
+def test_the_two_layer_network_of_the_course() -> None:
+    assert results(MLP, "W1,W2", "sum(k) t[k] = 1") == {
+        "y2": "-t[k]/y2[k]",
+        "z2": "y2[k] - t[k]",
+        "y1": "sum(k<K) (y2[k] - t[k])*W2[k,u]",
+        "z1": "dE_dy1[u]*y1[u]*(1 - y1[u])",
+        "W1": "dE_dy1[u]*y1[u]*(1 - y1[u])*x[v]",
+        "W2": "(y2[k] - t[k])*y1[u]",
+    }
+
+
+@pytest.mark.parametrize(("text", "wrt", "form"), [
+    ("input x[V], t[U], W[U,V]; y[u] = sum(v) W[u,v]*x[v]; L = 1/2*sum(u) (y[u] - t[u])^2", "W",
+     "(y[u] - t[u])*x[v]"),
+    ("input x[I], A[I,I]; L = sum(i,j) x[i]*A[i,j]*x[j]", "A", "x[i]*x[j]"),
+    ("input z[K]; L = ln(sum(k) exp(z[k]))", "z", "exp(z[k])/sum(j<K) exp(z[j])"),
+    ("input u[I], alpha, t[I]; v[i] = u[i] if u[i] >= 0 else alpha*u[i]\n"
+     "L = sum(i) (v[i] - t[i])^2", "u", "2*(v[i] - t[i])*(1 if u[i] >= 0 else alpha)"),
+    ("input x[I]; y[i] = tanh(x[i]); L = sum(i) y[i]", "x", "1 - y[i]^2"),
+    ("input w[I], a; L = a/2*sum(i) w[i]^2", "w", "a*w[i]"),
+])
+def test_classics(text: str, wrt: str, form: str) -> None:
+    assert results(text, wrt)[wrt] == form
+
+
+def test_a_convolutions_input_gradient_is_a_bounded_sum() -> None:
+    form = results("input x[9], w[3], g[7]; y[i] = sum(a) w[a]*x[i+a]; L = sum(i) g[i]*y[i]",
+                   "x,w")
+    assert form["w"] == "sum(i<7) g[i]*x[i + a]"
+    assert form["x"].startswith("sum(") and "0 <= " in form["x"] and "g[" in form["x"]
+
+
+def _functional(case: object) -> str | None:
+    """A number made of a formula's output, as text."""
+    p = program(case)  # type: ignore[arg-type]
+    out = p.outputs[0]
+    tensor = p.tensors[out]
+    if tensor.kind != "real":
+        return None
+    lines = [line for line in program_text(p).splitlines()
+             if not line.startswith(("output ", "update "))]
+    if not tensor.shape:
+        return "\n".join([*lines, f"output {out}"])
+    names = ", ".join(f"i_{k}" for k in range(len(tensor.shape)))
+    sizes = ", ".join(map(str, tensor.shape))
+    return "\n".join([*lines[: len(p.inputs)], f"input weigh[{sizes}]", *lines[len(p.inputs) :],
+                      f"total = sum({names}) weigh[{names}]*{out}[{names}]", "output total"])
+
+
+@pytest.mark.parametrize("case", [c for c in all_cases() if c.leading < 2], ids=str)
+def test_every_formula_of_the_library_is_derived_and_every_line_is_true(case: object) -> None:
+    text = _functional(case)
+    if text is None:
+        pytest.skip("its output is no real number")
+    try:
+        found = derive(read(text))
+    except InputError as error:
+        assert "no point was found" in str(error)  # probabilities are not drawn
+        pytest.skip("its domain is narrower than what is drawn")
+    assert found.found
+
+
+@pytest.mark.parametrize("move", ["contracted", "cancelled", "folded"])
+def test_a_planted_wrong_move_is_caught(monkeypatch: pytest.MonkeyPatch, move: str) -> None:
+    right = getattr(module, move)
+
+    def wrong(t: algebra_terms.Term, *rest: object) -> object:
+        found = right(t, *rest)
+        if isinstance(found, algebra_terms.Term) and len(found.factors) > 1:
+            base, exponent = found.factors[0]
+            return algebra_terms.Term(found.number, ((base, exponent + 1), *found.factors[1:]),
+                                      found.deltas, found.sums, found.guards)
+        return found
+
+    monkeypatch.setattr(module, move, wrong)
+    with pytest.raises(UnsoundStepError):
+        results(SOFTMAX, "z", "sum(i) t[i] = 1")
+
+
+def test_renaming_what_is_summed_changes_nothing() -> None:
+    a, b = (parse_expression(f"sum({i}<3) x[{i}]*sum({j}<4) y[{i},{j}]") for i, j in ("ij", "kl"))
+    assert canonical(a) == canonical(b)
+
+
+@pytest.mark.parametrize("text", [
+    "t = 1", "sum(i) t[i]", "sum(i) t[i] = u", "sum(i) q[i] = 1", "= 1", "sum(i) t[i] = 1 = 1",
+])
+def test_an_assumption_that_is_no_sum_is_refused(text: str) -> None:
+    with pytest.raises(ChainruleError):
+        given(text, read(SOFTMAX))
+
+
+def test_an_assumption_that_cannot_be_drawn_is_refused() -> None:
+    p = read(SOFTMAX)
+    with pytest.raises(InputError, match="made true"):
+        derive(p, None, ["z"], [given("sum(i) p[i] = 1", p)])
+
+
+@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "html", "json"])
+def test_a_derivation_renders(format: str) -> None:
+    p = read(SOFTMAX)
+    document = page(derive(p, None, ["z"], [given("sum(i) t[i] = 1", p)]))
+    assert len(render(document, format)) > 500
+
+
+def test_the_command_prints_the_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["derive", SOFTMAX, "--wrt", "z", "--given", "sum(i) t[i] = 1"])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "= pᵢ - tᵢ" in out and "given that sum(i) t[i] = 1" in out
+    assert main(["derive", "input x[3]; y[i] = x[i]^2", "--wrt", "x"]) == 2
+
+
+def test_levels_of_detail_agree_on_the_result() -> None:
+    p = read(MLP)
+    found = derive(p, None, ["W1"], [given("sum(k) t[k] = 1", p)])
+    pages = [render(page(found, steps), "terminal") for steps in ("all", "main", "result")]
+    assert len(pages[0]) > len(pages[1]) > len(pages[2])
+    assert all("y₁ᵤ" in one or "yᵤ⁽¹⁾" in one for one in pages)
+
+
+def test_the_network_of_the_course_is_derived_quickly() -> None:
+    p = read(MLP)
+    assumption = given("sum(k) t[k] = 1", p)
+    start = time.perf_counter()
+    derive(p, None, ["W1", "W2"], [assumption])
+    assert time.perf_counter() - start < 2
+
+
+def test_closed_forms_are_gradients() -> None:
+    """The last lines as programs, against the gradient of `Formula`."""
+    f = cr.formula(SOFTMAX)
+    z, t = [0.3, -1.0, 2.0], [0.2, 0.5, 0.3]
+    p = f.run(z=z, t=t)["L"]
+    assert p > 0
+    closed = cr.run("input z[3], t[3]; p = softmax(z); g[i] = p[i] - t[i]; output g", z=z, t=t)
+    assert closed == pytest.approx(f.gradient(z=z, t=t, wrt="z")["z"])
