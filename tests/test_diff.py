@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import chainrule as cr
 from chainrule.diff import split
 from chainrule.diff.forward import hvp, jvp
 from chainrule.diff.reverse import gradient, hessian, jacobian, vjp
@@ -618,3 +619,9 @@ def test_what_cannot_be_differentiated_is_said(ask, words):
     assert words in caught.value.message
     if words == "no such tensor":
         assert caught.value.hint
+
+
+def test_a_sum_in_a_condition_keeps_its_index_to_itself():
+    text = "input x[3]; y = sum(k) x[k]^2 if sum(k) x[k] > 0 else sum(k) x[k]"
+    assert cr.gradient(text, x=[1, 2, 3])["x"].tolist() == [2, 4, 6]
+    assert cr.gradient(text, x=[-1, -2, -3])["x"].tolist() == [1, 1, 1]

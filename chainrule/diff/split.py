@@ -55,6 +55,8 @@ def _nested(body: Expr) -> bool:
         nodes += 1
         if isinstance(node, Reduce) or nodes > DEPTH:  # so much that it may be deep
             return True
+        if isinstance(node, Select) and reduces(node.condition):
+            return True  # its indices would meet those that the derivative loops over
         if not isinstance(node, ArgReduce):
             stack.extend(_valued(node))
     return False
@@ -112,6 +114,9 @@ class _Split:
                 alone = replace(alone, body=select(guard, alone.body, ZERO))
             return self.part(alone, e.op, ranges, equation), 0
         if isinstance(e, Select):
+            if reduces(e.condition):
+                decided, _ = self.hoist(e.condition, ranges, guard, equation)
+                e = Select(decided, e.then, e.otherwise, e.span)
             then, left = self.hoist(e.then, ranges, both(guard, e.condition), equation)
             negation = Apply("not", (e.condition,))
             otherwise, right = self.hoist(e.otherwise, ranges, both(guard, negation), equation)
