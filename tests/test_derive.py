@@ -82,6 +82,23 @@ def test_classics(text: str, wrt: str, form: str) -> None:
     assert results(text, wrt)[wrt] == form
 
 
+@pytest.mark.parametrize(("text", "wrt", "form"), [
+    ("input z[K]; p[i] = exp(z[i])/sum(j) exp(z[j])", "z", "p[i]*((1 if i == k else 0) - p[k])"),
+    ("input x[I]; y[i] = sigmoid(x[i])", "x", "y[i]*(1 - y[i])*(1 if i == k else 0)"),
+    ("input x[V], W[U,V]; y[u] = sum(v) W[u,v]*x[v]", "x", "W[u,v]"),
+    ("input x[I]; y = sum(i) x[i]^3", "x", "3*x[i]^2"),
+])
+def test_jacobians(text: str, wrt: str, form: str) -> None:
+    assert results(text, wrt)[wrt] == form
+
+
+def test_a_jacobian_through_a_layer_is_that_of_the_chain() -> None:
+    text = "input x[V], W[U,V]; z[u] = sum(v) W[u,v]*x[v]; y[u] = tanh(z[u])"
+    assert results(text, "x,W") == {
+        "z": "(1 - y[u]^2)*(1 if u == k else 0)", "x": "(1 - y[u]^2)*W[u,v]",
+        "W": "(1 - y[u]^2)*x[v]*(1 if u == k else 0)"}
+
+
 def test_a_convolutions_input_gradient_is_a_bounded_sum() -> None:
     form = results("input x[9], w[3], g[7]; y[i] = sum(a) w[a]*x[i+a]; L = sum(i) g[i]*y[i]",
                    "x,w")
@@ -167,7 +184,7 @@ def test_the_command_prints_the_chain(capsys: pytest.CaptureFixture[str]) -> Non
     out = capsys.readouterr().out
     assert code == 0
     assert "= pᵢ - tᵢ" in out and "given that sum(i) t[i] = 1" in out
-    assert main(["derive", "input x[3]; y[i] = x[i]^2", "--wrt", "x"]) == 2
+    assert main(["derive", "input x[3]; y[i] = x[i]^2", "--wrt", "q"]) == 2
 
 
 def test_levels_of_detail_agree_on_the_result() -> None:

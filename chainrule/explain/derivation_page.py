@@ -16,7 +16,7 @@ from chainrule.document.blocks import (
     p,
 )
 from chainrule.document.mathtree import Identifier, Math, Op, Row, Under, row, separated
-from chainrule.document.notation import Notation, symbol
+from chainrule.document.notation import Notation
 from chainrule.explain.derive import Derivation, Derived, Line, Use
 from chainrule.explain.work import equation_math
 from chainrule.lang.expr import Expr
@@ -46,14 +46,30 @@ def page(found: Derivation, steps: str = "all", title: str = "") -> Document:
     return Document(title or f"The derivative of {found.of}", tuple(blocks))
 
 
+class _Partial(Notation):
+    """Notation in which the derivative of the output is a fraction: its own cell stands above."""
+
+    def __init__(self, found: Derivation, loss: Math) -> None:
+        super().__init__(found.tensors(), style="partial", loss=loss)
+        self.skip = len(found.outer)
+
+    def tensor(self, name: str, subscripts: tuple[Math, ...] = ()) -> Math:
+        """A tensor's symbol; a derivative leaves out the output's indices, which stand above."""
+        own = self.tensors.get(name)
+        if own is not None and own.adjoint_of is not None and subscripts:
+            subscripts = subscripts[self.skip :]
+        return super().tensor(name, subscripts)
+
+
 class _Writer:
     """Typesets one derivation."""
 
     def __init__(self, found: Derivation, steps: str) -> None:
         self.found = found
         self.steps = steps
-        self.loss = symbol(found.of)
-        self.notation = Notation(found.tensors(), style="partial", loss=self.loss)
+        plain = Notation(found.program.tensors)
+        self.loss = plain.tensor(found.of, tuple(plain.integer(index(i)) for i in found.outer))
+        self.notation = _Partial(found, self.loss)
 
     def math(self, e: Expr) -> Math:
         return self.notation.expression(e)

@@ -43,6 +43,7 @@ from chainrule.explain.derive_check import Points
 from chainrule.lang.expr import (
     ONE,
     ZERO,
+    Delta,
     Expr,
     Range,
     Reduce,
@@ -100,6 +101,7 @@ class Derivation:
     of: str
     wrt: tuple[str, ...]
     givens: tuple[Given, ...]
+    outer: tuple[str, ...] = ()  # the indices of the output's cell that is differentiated
     found: dict[str, Derived] = field(default_factory=dict)
 
     def name(self, tensor: str) -> str:
@@ -110,8 +112,8 @@ class Derivation:
         """The program's tensors and the derivatives, for typesetting."""
         table = dict(self.program.tensors)
         for name in self.found:
-            own = self.program.tensors[name]
-            table[self.name(name)] = Tensor(self.name(name), own.shape, adjoint_of=name)
+            shape = self.program.tensors[self.of].shape + self.program.tensors[name].shape
+            table[self.name(name)] = Tensor(self.name(name), shape, adjoint_of=name)
         return table
 
 
@@ -119,18 +121,15 @@ def derive(
     program: Program, of: str | None = None, wrt: Sequence[str] = (),
     givens: Sequence[Given] = (), check: bool = True,
 ) -> Derivation:
-    """The derivative of a scalar output by each of `wrt`, step by step.
+    """The derivative of an output, or of any of its cells, by each of `wrt`, step by step.
 
-    Raises `DerivativeError` where the output is no scalar or a name is unknown.
+    Raises `DerivativeError` for a name that is unknown, `UnsoundStepError` for a bug of ours.
     """
     target = of or program.outputs[-1]
     known = list(program.tensors)
     for name in (target, *wrt):
         if name not in program.tensors:
             raise DerivativeError(f"the program has no {name}", None, did_you_mean(name, known))
-    if program.tensors[target].shape:
-        raise DerivativeError(f"{target} is not a scalar", None,
-                              "derive the gradient of a number, such as a loss")
     wanted = tuple(wrt) or tuple(
         n for n in program.inputs if program.tensors[n].kind == "real")
     return _Deriver(program, target, wanted, tuple(givens), check).run()
@@ -145,6 +144,7 @@ class _Deriver:
     ) -> None:
         self.program = program
         self.of = of
+        self.outer: tuple[str, ...] = ()
         self.result = Derivation(program, of, wrt, givens)
         self.definitions = [d for d in map(definition, program.equations) if d is not None]
         self.check = check
@@ -154,6 +154,8 @@ class _Deriver:
 
     def run(self) -> Derivation:
         """Each tensor between the output and what was asked for, from the output back."""
+        self.outer = self.indices_of(self.of)
+        self.result.outer = self.outer
         moving = active(self.program, [self.of], self.result.wrt)
         order = [n for n in dict.fromkeys(e.target for e in self.program.equations)
                  if n in moving and n != self.of][::-1]
@@ -179,7 +181,8 @@ class _Deriver:
             use = self.use(e, name, at, set(indices))
             uses.append(use)
             upstream = self.upstream(e.target, use.cell)
-            ranges = self.ranges(e, use.indices)
+            ranges = () if use.indices == self.outer and e.target == self.of else self.ranges(
+                e, use.indices)
             product = mul(upstream, use.result)
             part = Reduce("sum", ranges, None, product) if ranges else product
             raw = part if raw == ZERO else raw + part
@@ -187,8 +190,10 @@ class _Deriver:
         trivial = len(uses) == 1 and uses[0].target == self.of
         if not trivial:
             lines.append(Line("put in", raw, "what was found above, put in"))
-        total = terms_of(raw, [*indices, *self.program.tensors])
+        total = terms_of(raw, [*indices, *self.outer, *self.program.tensors])
         lines += self.simplified(total, raw, self.sizes_of(name, at))
+        if trivial and lines and canonical(lines[-1].after) == canonical(raw):
+            lines = []
         result = lines[-1].after if lines else raw
         self.verify(name, indices, [raw, *(line.after for line in lines)])
         return Derived(name, indices, tuple(uses), tuple(lines), result)
@@ -196,11 +201,15 @@ class _Deriver:
     def use(self, e: Equation, name: str, at: tuple[Integer, ...], taken: set[str]) -> Use:
         """The local derivative of one equation by one cell."""
         places: dict[str, Integer] = {}
-        used = set(taken) | {n for node in walk(e.body) if isinstance(node, Reduce)
-                             for n in (r.name for r in node.indices)}
+        own = e.target == self.of and e.plain and len(e.ranges) == len(self.outer)
+        used = set(taken) | set(self.outer)
+        used |= {r.name for node in walk(e.body) if isinstance(node, Reduce) for r in node.indices}
         indices = []
         for r in e.ranges:
             letter = r.name if r.name not in used else self.letter(used | set(places))
+            if own:  # the cell that is differentiated: its indices are those of the output
+                axis = [s.plain for s in e.subscripts].index(r.name)
+                letter = self.outer[axis]
             used.add(letter)
             places[r.name] = index(letter)
             indices.append(letter)
@@ -212,7 +221,8 @@ class _Deriver:
         sizes = {**self.sizes(e, tuple(indices)), **self.sizes_of(name, at)}
         lines = [Line("differentiate", raw, f"differentiate the formula of {e.target}")]
         lines += self.simplified(
-            terms_of(raw, [*indices, *taken, *self.program.tensors]), raw, sizes, local=True)
+            terms_of(raw, [*indices, *taken, *self.outer, *self.program.tensors]), raw, sizes,
+            local=True)
         kept = lines[:1] + [line for a, line in pairwise(lines) if line.after != a.after]
         if self.points is not None:
             self.points.agree([line.after for line in kept], sizes)
@@ -291,7 +301,10 @@ class _Deriver:
     def upstream(self, target: str, cell: Sequence[Integer]) -> Expr:
         """∂L/∂target at this cell: its closed form where it is short, else its name."""
         if target == self.of:
-            return ONE
+            unit: Expr = ONE
+            for name, s in zip(self.outer, cell, strict=True):
+                unit = unit if s.plain == name else mul(unit, Delta(index(name), s))
+            return unit
         known = self.result.found[target]
         places = dict(zip(known.indices, cell, strict=True))
         terms = terms_of(known.result)
@@ -299,7 +312,7 @@ class _Deriver:
                  for r in node.indices}
         if len(terms) <= _SHORT and not bound:
             return replaced(known.result, places)
-        return Ref(self.result.name(target), tuple(cell))
+        return Ref(self.result.name(target), (*map(index, self.outer), *cell))
 
     def apart(self, e: Expr, used: set[str]) -> Expr:
         """An expression whose summed indices are called like none of these."""
@@ -325,20 +338,30 @@ class _Deriver:
         """Letters for a tensor's cell: those of its own equation, or of its first plain read."""
         own = [e for e in self.program.equations if e.target == name]
         if len(own) == 1 and own[0].plain:
-            return tuple(s.plain or "" for s in own[0].subscripts)
+            return self.clear(s.plain or "" for s in own[0].subscripts)
         for e in self.program.equations:
             for node in walk(e.body):
                 if isinstance(node, Ref) and node.tensor == name:
                     letters = [s.plain for s in node.subscripts]
                     if None not in letters and len(set(letters)) == len(letters):
-                        return tuple(n or "" for n in letters)
-        used: set[str] = set()
+                        return self.clear(n or "" for n in letters)
+        used: set[str] = set(self.outer)
         found = []
         for _ in self.program.tensors[name].shape:
             letter = self.letter(used)
             used.add(letter)
             found.append(letter)
         return tuple(found)
+
+    def clear(self, letters: Iterable[str]) -> tuple[str, ...]:
+        """The letters, those of the output's cell replaced by others."""
+        chosen = list(letters)
+        used = {*chosen, *self.outer}
+        for k, name in enumerate(chosen):
+            if name in self.outer:
+                chosen[k] = self.letter(used)
+                used.add(chosen[k])
+        return tuple(chosen)
 
     def letter(self, used: Iterable[str]) -> str:
         """An index that is not used, nor a name of the program."""
@@ -352,14 +375,15 @@ class _Deriver:
 
     def sizes_of(self, name: str, at: Sequence[Integer]) -> dict[str, Integer]:
         shape = self.program.tensors[name].shape
-        return {s.plain or "": n for s, n in zip(at, shape, strict=True)}
+        own = {s.plain or "": n for s, n in zip(at, shape, strict=True)}
+        return {**dict(zip(self.outer, self.program.tensors[self.of].shape, strict=True)), **own}
 
     def verify(self, name: str, indices: Sequence[str], forms: Sequence[Expr]) -> None:
         """Every form against the others, and against the derivative that is run."""
         if self.points is None:
             return
         sizes = self.sizes_of(name, tuple(map(index, indices)))
-        own = Ref(self.result.name(name), tuple(map(index, indices)))
+        own = Ref(self.result.name(name), tuple(map(index, (*self.outer, *indices))))
         self.points.agree([*forms, own], sizes)
 
 

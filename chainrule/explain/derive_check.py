@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from chainrule.algebra.fold import Given
-from chainrule.diff.reverse import gradient
+from chainrule.diff.reverse import gradient, jacobian
 from chainrule.errors import ChainruleError, DomainError, InputError
 from chainrule.evaluate.reference import run
 from chainrule.lang.expr import (
@@ -60,7 +60,8 @@ class Points:
         self.of = of
         self.found: list[tuple[dict[str, int], dict[str, Any]]] = []
         self.wanted = list(wanted)
-        derivative = gradient(program, of, self.wanted)
+        scalar = not program.tensors[of].shape
+        derivative = (gradient if scalar else jacobian)(program, of, self.wanted)
         for k in range(_POINTS):
             self.found.append(self._point(random.Random(seed + k), derivative, givens, k))
 
@@ -108,7 +109,8 @@ class Points:
             if tensor is None:
                 of = self.program.tensors[name.removeprefix(f"d{self.of}_d")]
                 tensor = Tensor(name, of.shape)
-            shape = tuple(known(n, own) for n in tensor.shape)
+            front = () if name in self.program.tensors else self.program.tensors[self.of].shape
+            shape = tuple(known(n, own) for n in (*front, *tensor.shape))
             tensors[name] = Tensor(name, shape, tensor.kind, "data")
         ranges = tuple(Range(n, known(size, own)) for n, size in sizes.items())
         target = "value"
