@@ -11,6 +11,7 @@ import chainrule as cr
 from chainrule.algebra import terms as algebra_terms
 from chainrule.algebra.terms import canonical
 from chainrule.cli import main
+from chainrule.document.mathtree import text as math_text
 from chainrule.errors import ChainruleError, InputError
 from chainrule.explain import derive as module
 from chainrule.explain.derivation_page import page
@@ -211,3 +212,44 @@ def test_closed_forms_are_gradients() -> None:
     assert p > 0
     closed = cr.run("input z[3], t[3]; p = softmax(z); g[i] = p[i] - t[i]; output g", z=z, t=t)
     assert closed == pytest.approx(f.gradient(z=z, t=t, wrt="z")["z"])
+
+
+# --- matrices -------------------------------------------------------------------------------------
+
+
+def matrices(text: str, wrt: str, *givens: str, row: bool = False) -> dict[str, str]:
+    """The matrix forms, of everything on the way that has one."""
+    p = read(text)
+    found = derive(p, None, wrt.split(","), [given(g, p) for g in givens])
+    return {name: math_text(one.matrix.row if row else one.matrix.math)
+            for name, one in found.found.items() if one.matrix is not None}
+
+
+def test_the_courses_nine_steps_in_both_layouts() -> None:
+    """The sheet prints row vectors: (y2 - t)ᵀ, (y2 - t)ᵀ W2, and (y2 - t) y1ᵀ for the weights."""
+    columns = matrices(MLP, "W1,W2", "sum(k) t[k] = 1")
+    assert columns["z2"] == "y₂ - t"
+    assert columns["y1"] == "W₂ᵀ (y₂ - t)"
+    assert columns["W2"] == "(y₂ - t) y₁ᵀ"
+    rows = matrices(MLP, "W1,W2", "sum(k) t[k] = 1", row=True)
+    assert rows["z2"] == "(y₂ - t)ᵀ"
+    assert rows["y1"] == "(y₂ - t)ᵀ W₂"
+    assert rows["W2"] == "(y₂ - t) y₁ᵀ"
+
+
+@pytest.mark.parametrize(("text", "wrt", "form"), [
+    ("input x[I], A[I,I]; L = sum(i,j) x[i]*A[i,j]*x[j]", "x", "A x + Aᵀ x"),
+    ("input x[I], A[I,I]; L = sum(i,j) x[i]*A[i,j]*x[j]", "A", "x xᵀ"),
+    ("input a[I], b[J], X[I,J]; L = sum(i,j) a[i]*X[i,j]*b[j]", "X", "a bᵀ"),
+    ("input A[I,J], x[J], b[I]; r[i] = sum(j) A[i,j]*x[j] - b[i]; L = sum(i) r[i]^2", "x",
+     "2 · Aᵀ r"),
+    ("input X[I,J]; L = sum(i,j) X[i,j]^2", "X", "2 · X"),
+    ("input x[I], w[I]; L = sum(i) w[i]*x[i]^2", "x", "2 · w ∘ x"),
+])
+def test_matrix_calculus_classics(text: str, wrt: str, form: str) -> None:
+    assert matrices(text, wrt)[wrt] == form
+
+
+def test_what_has_no_matrix_form_keeps_its_indices() -> None:
+    text = "input x[I], w[K], g[I-K+1]; y[i] = sum(a) w[a]*x[i+a]; L = sum(i) g[i]*y[i]"
+    assert set(matrices(text, "x,w")) == {"y"}

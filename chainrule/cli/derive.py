@@ -18,10 +18,12 @@ _STEPS = ("all", "main", "result")
               help="An assumption, such as 'sum(i) t[i] = 1'.")
 @click.option("--steps", type=click.Choice(_STEPS), default="all", show_default=True,
               help="How much to show.")
+@click.option("--layout", type=click.Choice(("column", "row")), default="column",
+              show_default=True, help="Whether the derivative by a vector is a column or a row.")
 @common.output_options()
 def command(
     formula: str, wrt: tuple[str, ...], of: str | None, givens: tuple[str, ...], steps: str,
-    format: str | None, output: str | None,
+    layout: str, format: str | None, output: str | None,
 ) -> None:
     """Derive a gradient in closed form: each line with its rule and reason, and verified.
 
@@ -37,4 +39,4 @@ def command(
     network = networks.find([formula])
     program = common.source((formula,)).program if network is None else network.program
     found = derive(program, of, common.names(wrt) or (), [given(g, program) for g in givens])
-    common.emit_document(page(found, steps), format, output)
+    common.emit_document(page(found, steps, layout=layout), format, output)

@@ -23,11 +23,18 @@ from chainrule.lang.expr import Expr
 from chainrule.lang.integers import Integer, index
 
 STEPS = ("all", "main", "result")
+LAYOUTS = ("column", "row")
 
 
-def page(found: Derivation, steps: str = "all", title: str = "") -> Document:
-    """The document; `steps` is "all", "main" (chain rule and results) or "result"."""
-    writer = _Writer(found, steps)
+def page(
+    found: Derivation, steps: str = "all", title: str = "", layout: str = "column"
+) -> Document:
+    """The document; `steps` is "all", "main" (chain rule and results) or "result".
+
+    In matrices, the derivative by a vector is a column ("column", the gradient) or a row ("row",
+    the Jacobian); that by a matrix has the matrix's shape.
+    """
+    writer = _Writer(found, steps, layout)
     blocks: list[Block] = []
     if steps != "result":
         blocks += [MathBlock(equation_math(writer.notation, e)) for e in found.program.equations]
@@ -64,9 +71,10 @@ class _Partial(Notation):
 class _Writer:
     """Typesets one derivation."""
 
-    def __init__(self, found: Derivation, steps: str) -> None:
+    def __init__(self, found: Derivation, steps: str, layout: str) -> None:
         self.found = found
         self.steps = steps
+        self.layout = layout
         plain = Notation(found.program.tensors)
         self.loss = plain.tensor(found.of, tuple(plain.integer(index(i)) for i in found.outer))
         self.notation = _Partial(found, self.loss)
@@ -93,10 +101,10 @@ class _Writer:
         blocks: list[Block] = [heading(1, self.derivative(self.loss, one.tensor, ()))]
         direct = len(one.uses) == 1 and one.uses[0].target == self.found.of
         if self.steps == "result":
-            return [Chain(lhs, (Link(self.math(one.result)),))]
+            return [Chain(lhs, (Link(self.math(one.result)),)), *self.matrices(one)]
         if direct:
             lines = [*one.uses[0].lines, *one.lines]
-            return [*blocks, Chain(lhs, self.links(lines))]
+            return [*blocks, Chain(lhs, self.links(lines)), *self.matrices(one)]
         if self.steps == "all":
             for use in one.uses:
                 if use.target != self.found.of:
@@ -104,7 +112,20 @@ class _Writer:
                     blocks.append(Chain(self.derivative(top, one.tensor, one.indices),
                                         self.links(use.lines)))
         rule = Link(self.chain_rule(one), inlines(self.reach(one)))
-        return [*blocks, Chain(lhs, (rule, *self.links(one.lines)))]
+        return [*blocks, Chain(lhs, (rule, *self.links(one.lines))), *self.matrices(one)]
+
+    def matrices(self, one: Derived) -> list[Block]:
+        """The result in matrix notation, where it has such a form."""
+        if one.matrix is None or not one.indices:
+            return []
+        math = one.matrix.row if self.layout == "row" else one.matrix.math
+        shape = self.found.program.tensors[one.tensor].shape
+        rows = "1" if len(shape) == 1 else str(shape[0])
+        columns = str(shape[-1])
+        if len(shape) == 1 and self.layout == "column":
+            rows, columns = columns, rows
+        why = f"in matrices, {rows} × {columns}"
+        return [Chain(self.derivative(self.loss, one.tensor, ()), (Link(math, inlines(why)),))]
 
     def reach(self, one: Derived) -> Prose:
         targets = [u.target for u in one.uses]

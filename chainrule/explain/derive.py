@@ -13,7 +13,7 @@ number and against the derivative that the program would run. A line that fails 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from chainrule.algebra.fold import (
@@ -23,6 +23,7 @@ from chainrule.algebra.fold import (
     definition,
     folded,
 )
+from chainrule.algebra.matrix import Form, NoMatrixForm, matrix_form, reads_back
 from chainrule.algebra.partial import partial, reads
 from chainrule.algebra.terms import (
     Term,
@@ -38,6 +39,7 @@ from chainrule.algebra.terms import (
     written,
 )
 from chainrule.diff.activity import active
+from chainrule.document.notation import Notation, symbol
 from chainrule.errors import DerivativeError, did_you_mean
 from chainrule.explain.derive_check import Points
 from chainrule.lang.expr import (
@@ -91,6 +93,7 @@ class Derived:
     uses: tuple[Use, ...]
     lines: tuple[Line, ...]
     result: Expr
+    matrix: Form | None = None
 
 
 @dataclass(slots=True)
@@ -196,7 +199,22 @@ class _Deriver:
             lines = []
         result = lines[-1].after if lines else raw
         self.verify(name, indices, [raw, *(line.after for line in lines)])
-        return Derived(name, indices, tuple(uses), tuple(lines), result)
+        found = Derived(name, indices, tuple(uses), tuple(lines), result)
+        return replace(found, matrix=self.matrix(found))
+
+    def matrix(self, found: Derived) -> Form | None:
+        """The result in matrix notation, checked; None where it has no such form."""
+        if self.outer:
+            return None
+        notation = Notation(self.result.tensors(), style="partial", loss=symbol(self.of))
+        try:
+            form = matrix_form(found.result, found.indices, notation)
+        except NoMatrixForm:
+            return None
+        if self.points is not None:
+            sizes = self.sizes_of(found.tensor, tuple(map(index, found.indices)))
+            self.points.agree([reads_back(form, found.indices), found.result], sizes)
+        return form
 
     def use(self, e: Equation, name: str, at: tuple[Integer, ...], taken: set[str]) -> Use:
         """The local derivative of one equation by one cell."""

@@ -1,0 +1,347 @@
+"""Index notation as matrices: (y[k] - t[k])*x[v] is (y - t) xᵀ, sum(k) e[k]*W[k,u] is Wᵀ e.
+
+An expression with one free index is a vector, with two a matrix, rows first. The summed indices of
+a term are eliminated one after another: what is tied to one by a matrix and a vector is their
+product; factors on the same indices are multiplied cell by cell (∘). Three axes, compound
+subscripts and bounded sums have no matrix form: then there is none, and the index form stays.
+
+Every form can be read back: `entry` gives the index expression of a cell, which is how a form is
+checked against what it was made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from chainrule.algebra.terms import Term, replaced, terms_of
+from chainrule.document.mathtree import Fence, Identifier, Math, Num, Op, Power, Row, row
+from chainrule.document.mathtree import Fraction as Quotient
+from chainrule.document.notation import Notation
+from chainrule.lang.expr import (
+    Apply,
+    Expr,
+    IndexValue,
+    Number,
+    Range,
+    Reduce,
+    Ref,
+    Select,
+    free_indices,
+    mul,
+)
+from chainrule.lang.integers import Integer, index
+
+_T = Identifier("T", upright=True)
+_PRODUCT, _FACTOR, _ATOM = 1, 2, 3  # how tightly a form binds
+_CELLWISE = frozenset({"add", "sub", "mul", "div", "neg", "pow", "square"})
+
+
+class NoMatrixForm(Exception):
+    """Why an expression has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A scalar, vector or matrix: its typeset form, its cell as an index expression, its indices.
+
+    `cell` has the indices `on` free: none, the row, or the row and the column. `lying` is a
+    vector's form as a row, where that is no mere ᵀ; `inverse` says that it divides.
+    """
+
+    math: Math
+    cell: Expr
+    on: tuple[str, ...]
+    binds: int = _ATOM
+    lying: Math | None = None
+    inverse: bool = False
+
+    @property
+    def row(self) -> Math:
+        """A vector as a row."""
+        if len(self.on) != 1:
+            return self.math
+        return self.lying or Power(self.at(_ATOM), _T)
+
+    def at(self, level: int) -> Math:
+        """The typeset form, in brackets where it binds less tightly."""
+        return self.math if self.binds >= level else Fence(self.math)
+
+
+def transposed(a: Form) -> Form:
+    """Aᵀ; a vector's is a row, which only stands in products."""
+    if len(a.on) != 2:
+        return a
+    if isinstance(a.math, Power) and a.math.exponent == _T:
+        return Form(a.math.base, a.cell, a.on[::-1], _ATOM)
+    return Form(Power(a.at(_ATOM), _T), a.cell, a.on[::-1], _ATOM)
+
+
+def matrix_form(e: Expr, on: Sequence[str], notation: Notation) -> Form:
+    """An expression with the free indices `on` as a matrix, a vector or a number.
+
+    Raises `NoMatrixForm` with the reason where it has none.
+    """
+    if len(on) > 2:
+        raise NoMatrixForm(f"{len(on)} axes")
+    return _Maker(tuple(on), notation).sum(e)
+
+
+class _Maker:
+    def __init__(self, on: tuple[str, ...], notation: Notation) -> None:
+        self.on = on
+        self.notation = notation
+
+    def sum(self, e: Expr) -> Form:
+        """A sum of terms, each a form on the same indices."""
+        terms = terms_of(e)
+        if not terms:
+            return Form(Num("0"), e, self.on)
+        parts = [(t.number, self.term(t)) for t in terms]
+        parts.sort(key=lambda part: part[0] < 0)
+        if len(parts) == 1 and parts[0][0] >= 0:
+            return parts[0][1]
+        items: list[Math] = []
+        lying: list[Math] = []
+        for number, form in parts:
+            if items or number < 0:
+                items.append(Op("-" if number < 0 else "+"))
+                lying.append(items[-1])
+            items.append(form.at(_PRODUCT))
+            lying.append(form.row)
+        plain = all(form.lying is None for _, form in parts)
+        return Form(Row(tuple(items)), e, self.on, 0, None if plain else Row(tuple(lying)))
+
+    def term(self, t: Term) -> Form:
+        """A product summed over some indices."""
+        if t.guards or t.deltas:
+            raise NoMatrixForm("a bounded sum, or a delta")
+        pieces = [self.factor(base, exponent) for base, exponent in t.factors]
+        summed = [r for r in t.sums]
+        while summed:
+            name = min(summed, key=lambda r: sum(r.name in p.on for p in pieces)).name
+            pieces = self.eliminated(name, pieces, next(r for r in summed if r.name == name))
+            summed = [r for r in summed if r.name != name]
+        return self.joined(abs(t.number), pieces)
+
+    def factor(self, base: Expr, exponent: int) -> Form:
+        """One factor as a form on its own indices."""
+        form = self.cellwise(base)
+        if exponent == 1:
+            return form
+        math, binds = form.math, form.binds
+        if abs(exponent) > 1:
+            times = Num(str(abs(exponent)))
+            math = Power(form.at(_ATOM), row(Op("∘"), times) if form.on else times)
+            binds = _ATOM
+        return Form(math, Apply("pow", (base, Number(exponent))), form.on, binds,
+                    inverse=exponent < 0)
+
+    def cellwise(self, e: Expr) -> Form:
+        """A tensor, or a bracket in which everything is done cell by cell."""
+        on = free_indices(e)
+        if len(on) > 2:
+            raise NoMatrixForm("three axes")
+        if isinstance(e, Ref):
+            names = [s.plain for s in e.subscripts]
+            if None in names or len(set(names)) < len(names):
+                raise NoMatrixForm("a compound subscript")
+            return Form(self.notation.tensor(e.tensor), e, tuple(n or "" for n in names))
+        if isinstance(e, IndexValue | Number):
+            return Form(self.notation.expression(e), e, ())
+        if isinstance(e, Apply) and e.function in _CELLWISE:
+            return self.bracket(e)
+        if isinstance(e, Apply):
+            return self.function(e)
+        if isinstance(e, Reduce) and not on:
+            return Form(self.notation.expression(e), e, (), _PRODUCT)
+        if isinstance(e, Select):
+            raise NoMatrixForm("a choice of branches")
+        raise NoMatrixForm("no product of matrices")
+
+    def function(self, e: Apply) -> Form:
+        """σ(z): a function on each cell."""
+        inner = [self.cellwise(a) for a in e.args]
+        on = max((form.on for form in inner), key=len, default=())
+        if any(form.on not in ((), on) for form in inner) or len(inner) != 1:
+            raise NoMatrixForm("a function of several arrays")
+        typeset = self.notation.expression(Apply(e.function, (Ref("·"),)),
+                                           lambda ref: inner[0].math)
+        return Form(typeset, e, on)
+
+    def bracket(self, e: Apply) -> Form:
+        """Sums and products cell by cell: 1 - y, y - t, y ∘ (1 - y)."""
+        parts = [self.cellwise(a) for a in e.args]
+        on = max((form.on for form in parts), key=len)
+        if any(form.on not in ((), on) for form in parts):
+            raise NoMatrixForm("arrays of other axes in one bracket")
+        if e.function in ("add", "sub"):
+            sign = "+" if e.function == "add" else "-"
+            left, right = parts[0].math, parts[1].at(_PRODUCT)
+            return Form(row(left, Op(sign), right), e, on, 0)
+        if e.function == "neg":
+            return Form(row(Op("-"), parts[0].at(_PRODUCT)), e, on, 0)
+        if e.function == "mul":
+            sign = "∘" if parts[0].on and parts[1].on else "·"
+            return Form(row(parts[0].at(_FACTOR), Op(sign), parts[1].at(_FACTOR)), e, on, _PRODUCT)
+        if e.function == "div" and not parts[1].on:
+            return Form(Quotient(parts[0].math, parts[1].math), e, on, _FACTOR)
+        if e.function in ("pow", "square") and not (len(parts) == 2 and parts[1].on):
+            exponent = parts[1].math if len(parts) == 2 else Num("2")
+            if on:
+                exponent = row(Op("∘"), exponent)
+            return Form(Power(parts[0].at(_ATOM), exponent), e, on)
+        raise NoMatrixForm("a quotient of arrays")
+
+    # products
+
+    def eliminated(self, name: str, pieces: Sequence[Form], r: Range) -> list[Form]:
+        """The pieces after the sum over an index: a product of what it ties together."""
+        vectors = [p for p in pieces if p.on == (name,)]
+        matrices = [p for p in pieces if len(p.on) == 2 and name in p.on]
+        rest = [p for p in pieces if name not in p.on]
+        if not vectors and not matrices:
+            raise NoMatrixForm("a sum of nothing that depends on its index")
+        if len(matrices) > 2:
+            raise NoMatrixForm("three matrices share an index")
+        if not matrices:
+            return [*rest, self.inner(name, vectors, r)]
+        vector = self.hadamard(vectors) if vectors else None
+        first = self.towards(matrices[0], name)
+        if len(matrices) == 1:
+            free = first.on[0]
+            right = vector if vector is not None else Form(
+                Identifier("1", upright=True), Number(1), (name,))
+            cell: Expr = Reduce("sum", (r,), None, mul(first.cell, right.cell))
+            lying = _beside(right.row, transposed(first).at(_FACTOR))
+            return [*rest, Form(_beside(first.at(_FACTOR), right.at(_FACTOR)), cell, (free,),
+                                _PRODUCT, lying)]
+        second = self.away(matrices[1], name)
+        if first.on[0] == second.on[1]:
+            raise NoMatrixForm("a trace of a product")
+        cell = mul(first.cell, second.cell)
+        middle = [first.at(_FACTOR)]
+        if vector is not None:
+            cell = mul(cell, vector.cell)
+            middle.append(row(Identifier("diag", upright=True), Fence(vector.math)))
+        middle.append(second.at(_FACTOR))
+        return [*rest, Form(_beside(*middle), Reduce("sum", (r,), None, cell),
+                            (first.on[0], second.on[1]), _PRODUCT)]
+
+    def towards(self, a: Form, name: str) -> Form:
+        """The matrix with the index as its column."""
+        return a if a.on[1] == name else transposed(a)
+
+    def away(self, a: Form, name: str) -> Form:
+        """The matrix with the index as its row."""
+        return a if a.on[0] == name else transposed(a)
+
+    def inner(self, name: str, vectors: Sequence[Form], r: Range) -> Form:
+        """aᵀ b, or 1ᵀ a."""
+        transpose = _T
+        if len(vectors) == 1:
+            left = Form(Identifier("1", upright=True), Number(1), (name,))
+            right = vectors[0]
+        else:
+            left, right = vectors[0], self.hadamard(vectors[1:])
+        cell = Reduce("sum", (r,), None, mul(left.cell, right.cell))
+        return Form(_beside(Power(left.at(_ATOM), transpose), right.at(_FACTOR)), cell, (),
+                    _PRODUCT)
+
+    def hadamard(self, forms: Sequence[Form]) -> Form:
+        """The product cell by cell of forms on the same indices."""
+        ordered = [*(f for f in forms if not f.inverse), *(f for f in forms if f.inverse)]
+        first = ordered[0]
+        if first.inverse:
+            first = Form(row(Num("1"), Op("⊘"), first.at(_FACTOR)), first.cell, first.on, _PRODUCT)
+        items: list[Math] = [first.at(_PRODUCT)]
+        cell = first.cell
+        for other in ordered[1:]:
+            if other.on != first.on:
+                other = transposed(other)
+            items += [Op("⊘" if other.inverse else "∘"), other.at(_FACTOR)]
+            cell = mul(cell, other.cell)
+        return first if len(items) == 1 else Form(Row(tuple(items)), cell, first.on, _PRODUCT)
+
+    def joined(self, number: Fraction, pieces: Sequence[Form]) -> Form:
+        """What is left, on the free indices: scalars in front, then one vector or matrix."""
+        scalars = [p for p in pieces if not p.on]
+        vectors: dict[str, list[Form]] = {}
+        for p in pieces:
+            if len(p.on) == 1:
+                vectors.setdefault(p.on[0], []).append(p)
+        matrices = [p if p.on == self.on else transposed(p) for p in pieces if len(p.on) == 2]
+        if any(p.on != self.on for p in matrices) or not set(vectors) <= set(self.on):
+            raise NoMatrixForm("indices that do not fit")
+        main = self.main({n: self.hadamard(v) for n, v in vectors.items()}, matrices)
+        return self.scaled(number, scalars, main)
+
+    def main(self, vectors: dict[str, Form], matrices: Sequence[Form]) -> Form | None:
+        if not self.on:
+            return None
+        if len(self.on) == 1:
+            if self.on[0] not in vectors:
+                raise NoMatrixForm("the same number in every cell")
+            return vectors[self.on[0]]
+        rows, columns = (vectors.get(n) for n in self.on)
+        if matrices:
+            middle = self.hadamard(matrices)
+            parts, cell = [middle.at(_FACTOR)], middle.cell
+            diag = Identifier("diag", upright=True)
+            if rows is not None:
+                parts.insert(0, row(diag, Fence(rows.math)))
+                cell = mul(rows.cell, cell)
+            if columns is not None:
+                parts.append(row(diag, Fence(columns.math)))
+                cell = mul(cell, columns.cell)
+            return middle if len(parts) == 1 else Form(_beside(*parts), cell, self.on, _PRODUCT)
+        if rows is None or columns is None:
+            raise NoMatrixForm("the same number along an axis")
+        transpose = Power(columns.at(_ATOM), _T)
+        return Form(_beside(rows.at(_FACTOR), transpose), mul(rows.cell, columns.cell), self.on,
+                    _PRODUCT)
+
+    def scaled(self, number: Fraction, scalars: Sequence[Form], main: Form | None) -> Form:
+        cell: Expr = Number(number.numerator if number.denominator == 1 else number)
+        for s in scalars:
+            cell = mul(cell, s.cell)
+        above = [s.at(_FACTOR) for s in scalars if not s.inverse]
+        below = [s.at(_FACTOR) for s in scalars if s.inverse]
+        if number.numerator != 1:
+            above.insert(0, Num(str(number.numerator)))
+        if number.denominator != 1:
+            below.insert(0, Num(str(number.denominator)))
+        factor: Math | None = _dotted(above) if above else None
+        if below:
+            factor = Quotient(factor or Num("1"), _dotted(below))
+        if main is None:
+            return Form(factor or Num("1"), cell, (), _PRODUCT)
+        if factor is None:
+            return main
+        return Form(row(factor, Op("·"), main.at(_PRODUCT)), mul(cell, main.cell), main.on,
+                    _PRODUCT, row(factor, Op("·"), main.row))
+
+
+def _dotted(parts: Sequence[Math]) -> Math:
+    """A product of numbers."""
+    items: list[Math] = []
+    for part in parts:
+        items += [Op("·")] if items else []
+        items.append(part)
+    return items[0] if len(items) == 1 else Row(tuple(items))
+
+
+def _beside(*parts: Math) -> Math:
+    """Matrices one beside the other: a product without a sign."""
+    items: list[Math] = []
+    for part in parts:
+        items += [Op(" ")] if items else []
+        items.append(part)
+    return Row(tuple(items))
+
+
+def reads_back(form: Form, places: Sequence[str]) -> Expr:
+    """The cell of a form at the indices that are its own, for a check."""
+    table: dict[str, Integer] = {a: index(b) for a, b in zip(form.on, places, strict=True)}
+    return replaced(form.cell, table)
