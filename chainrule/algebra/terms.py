@@ -359,6 +359,18 @@ def key_of(t: Term) -> object:
     return min(keys, key=repr) if len(keys) > 1 else keys[0]
 
 
+def level(e: Expr) -> Expr:
+    """An expression whose products and sums are bracketed from the left: as it is printed."""
+    parts = children(e)
+    e = rebuild(e, tuple(map(level, parts))) if parts else e
+    while isinstance(e, Apply) and e.function in ("add", "mul"):
+        first, second = e.args
+        if not (isinstance(second, Apply) and second.function == e.function):
+            break
+        e = Apply(e.function, (level(Apply(e.function, (first, second.args[0]))), second.args[1]))
+    return e
+
+
 def canonical(e: Expr) -> Expr:
     """An expression whose own summed indices have names by their depth."""
     return _renamed(e, 0)

@@ -32,6 +32,7 @@ from chainrule.algebra.terms import (
     collected,
     contracted,
     letter,
+    level,
     replaced,
     solved,
     term_written,
@@ -256,7 +257,7 @@ class _Deriver:
         def line(rule: str, now: Sequence[Term], why: str) -> None:
             after = written(now)
             last = lines[-1].after if lines else before
-            if last is None or canonical(after) != canonical(last):
+            if last is None or canonical(level(after)) != canonical(level(last)):
                 lines.append(Line(rule, after, why))
 
         now = [cancelled(t) for t in terms]
