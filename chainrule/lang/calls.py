@@ -7,6 +7,7 @@ from typing import Final
 from chainrule.errors import (
     ArityError,
     DefinitionError,
+    FormulaSyntaxError,
     RangeError,
     UnknownNameError,
     did_you_mean,
@@ -27,6 +28,19 @@ CALLABLE: Final = {k: v for k, v in NAMES.items() if v not in _ARITHMETIC} | {
 }  # fmt: skip
 _LOOSE: Final = frozenset({"H", "step", "sigma", "σ"})  # functions whose names are also variables
 _CONSTANTS: Final = frozenset({"e", "pi", "π"})
+WHOLE: Final = {  # functions of whole tensors: what they are called inside, numbers of arguments
+    "tr": ("@tr", (1,)), "trace": ("@tr", (1,)), "diag": ("@diag", (1,)),
+    "transpose": ("@T", (1,)), "norm": ("@norm", (1,)),
+    "dot": ("@dot", (2,)), "outer": ("@outer", (2,)),
+    "eye": ("@eye", (1,)), "I": ("@eye", (1,)), "ones": ("@ones", (1, 2)),
+}  # fmt: skip
+_ABSENT: Final = {  # what matrix algebra has and the language does not
+    "det": "determinants", "logdet": "determinants", "inv": "inverses", "pinv": "inverses",
+    "solve": "inverses", "eig": "eigenvalues", "eigvals": "eigenvalues", "svd": "singular values",
+    "rank": "ranks", "expm": "matrix exponentials", "logm": "matrix logarithms",
+    "chol": "factorisations", "cholesky": "factorisations", "qr": "factorisations",
+    "kron": "Kronecker products", "vec": "vectorisations",
+}  # fmt: skip
 
 
 class Calls(Reductions):
@@ -48,6 +62,8 @@ class Calls(Reductions):
             return self._reference(name, start)
         if follows in ("(", "{", "["):
             return self._call(name, start)
+        if name in names.ranked:
+            self.whole = True
         if name in names.tensors:
             return Ref(name, (), None, self.span(start))
         if name in names.sizes or self.loose == "size":
@@ -69,6 +85,7 @@ class Calls(Reductions):
         if name in self.names.sizes and name not in self.names.tensors:
             raise self.fail(f"{name} is a size, it has no subscripts", at=start)
         places, outside = subscripts(self)
+        self.names.ranked.add(name)
         return Ref(name, places, outside, self.span(start))
 
     def _loose(self, name: str, start: int) -> Expr:
@@ -115,7 +132,13 @@ class Calls(Reductions):
             )  # fmt: skip
         if name in names.macros:
             return self._expanded(name, start)
+        if name in ("sum", "mean") and self._sums_whole(start + 1):
+            return self._whole("@" + name, (1,), start)
         if name in REDUCTIONS and (name not in CALLABLE or self.reduces(start + 1)):
+            if "axis" in self.texts and self.texts[start + 3 : start + 6 : 2] == [",", "="]:
+                raise self.fail(
+                    "`axis` is not in the language: axes are subscripts", "write the index to "
+                    f"reduce over, as in c[j] = {name}(i) A[i,j]", start + 4)
             return self.reduction(name, start)
         function = CALLABLE.get(name)
         if function is None:
@@ -124,10 +147,20 @@ class Calls(Reductions):
                     f"{name} cannot be defined in terms of itself", self.span(start, start + 1),
                     "a function is written out where it is called, so this would never end",
                 )
+            if name in WHOLE:
+                return self._whole(*WHOLE[name], start)
             if names.formulas(name):
+                if self.inner_call is not None and not self.bound:
+                    self.whole, self.at = True, start
+                    return self.inner_call()
                 raise self.fail(
                     f"{name} is a formula of the library: it works on whole tensors",
                     f"give it an equation of its own: p = {name}(z)", start)
+            if name in _ABSENT:
+                raise FormulaSyntaxError(
+                    f"{name} is not in the language: there are no {_ABSENT[name]}",
+                    self.span(start, start + 1),
+                    "formulas have sums and products over indices, and functions of one number")
             known = [*CALLABLE, *REDUCTIONS, *names.macros, *names.formula_names]
             raise UnknownNameError(
                 f"{visible(name[:80])} is not a function", self.span(start, start + 1),
@@ -153,6 +186,42 @@ class Calls(Reductions):
             check_power(args[0], args[1], self.span(start))
         return Apply(function, tuple(args), self.span(start))
 
+    def _whole(self, function: str, arities: tuple[int, ...], start: int) -> Expr:
+        """A function of whole tensors, or one that makes them."""
+        name = self.texts[start]
+        args = self._arguments()
+        self.whole = True
+        if len(args) not in arities:
+            wants = " or ".join(map(str, arities))
+            raise ArityError(
+                f"{name} takes {wants} argument{'' if arities == (1,) else 's'}, not {len(args)}",
+                self.span(start))
+        return Apply(function, tuple(args), self.span(start))
+
+    def _sums_whole(self, bracket: int) -> bool:
+        """Whether `sum(…)` at this bracket adds up a whole tensor: no index, nothing to reduce."""
+        end = self.closes[bracket]
+        follows = self.kinds[end + 1]
+        if follows in ("name", "number", "(", "{", "‖") or (follows == "|" and not self.bars):
+            return False
+        inside = self.kinds[bracket + 1 : end]
+        name = self.texts[bracket + 1]
+        if inside == ["name"]:
+            if follows not in ("-", "+"):
+                return follows != "not"
+            if any(  # a tensor's name may be an index's too
+                k > end and self.kinds[k] == "[" and name in self.texts[k:closed]
+                for k, closed in self.closes.items()
+            ):
+                return False
+            return name in self.names.ranked or name in self.names.tensors
+        at = bracket + 1
+        while at < end:
+            if self.kinds[at] in (",", "<", "<=", ">", ">=", "==", "!=", ";"):
+                return False
+            at = self.closes.get(at, at) + 1
+        return bool(inside)
+
     def _arguments(self) -> list[Expr]:
         """The values between the brackets that begin here, and step over them."""
         start = self.at
@@ -174,6 +243,8 @@ class Calls(Reductions):
     def _expanded(self, name: str, start: int) -> Expr:
         args = self._arguments()
         macro = self.names.macros[name]
+        if name in self.names.whole_macros:
+            self.whole = True
         if len(args) != len(macro.parameters):
             raise ArityError(
                 f"{name} takes {len(macro.parameters)} arguments, not {len(args)}",

@@ -45,6 +45,8 @@ class Names:
     macros: dict[str, Macro] = field(default_factory=dict)
     formulas: Callable[[str], bool] = lambda name: False  # whether the library knows a formula
     formula_names: tuple[str, ...] = ()
+    ranked: set[str] = field(default_factory=set)  # tensors that have axes, or may have
+    whole_macros: set[str] = field(default_factory=set)  # functions that read whole tensors
 
 
 class Cursor:
@@ -76,6 +78,8 @@ class Cursor:
         self.expanded = 0  # nodes that calls of the user's functions made
         self.depth = 0
         self.bars = 0  # open absolute values
+        self.whole = False  # whether whole tensors stand in this statement
+        self.inner_call: Callable[[], Expr] | None = None  # reads a formula inside an expression
 
     def restart(self, bound: Iterable[str]) -> None:
         """Forget what was learnt of names in this statement, except these indices."""

@@ -11,6 +11,10 @@ the operators bind at least that strongly; this one loop replaces a grammar rule
                             -a*b is -(a*b), sum(k) a[k]*b[k] + c is (sum …) + c
     ^ **            90      to the right; -x^2 is -(x^2)
 
+On whole tensors `@` binds like `*`, `.^` like `^`, and a transposition (`A.T`, `A'`) like a
+superscript; these are applications of functions called "@", "@pow", "@T", "@norm" and so on, which
+`chainrule.lang.matrices` writes out with indices.
+
 What stands in the tree is what was written, with three exceptions: arithmetic of indices and sizes
 is one integer polynomial (`2*i + 1`), a sign in front of a number belongs to it (`-2`), and a
 quotient of two whole numbers in lowest terms is one number (`1/3`).
@@ -23,7 +27,7 @@ from math import gcd
 from typing import Final
 
 from chainrule.errors import ChainruleError, FormulaSyntaxError, RangeError, Span, visible
-from chainrule.lang.calls import Calls
+from chainrule.lang.calls import WHOLE, Calls
 from chainrule.lang.cursor import AND, CHOICE, COMPARE, NOT, OR, POWER, PRODUCT, SUM
 from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Ref, Select, walk
 from chainrule.lang.numerals import check_power, combined, literal
@@ -31,11 +35,12 @@ from chainrule.lang.numerals import check_power, combined, literal
 _POWERS: Final = {
     "if": CHOICE, "or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT,
     "//": PRODUCT, "%": PRODUCT, "^": POWER, "superscript": POWER + 5,
+    "@": PRODUCT, ".^": POWER, "'": POWER + 5,
     **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARE),
 }  # fmt: skip
 _FUNCTION: Final = {
     "or": "or", "and": "and", "+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow",
-    "//": "floordiv", "%": "mod",
+    "//": "floordiv", "%": "mod", "@": "@",
     "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne",
 }  # fmt: skip
 _STARTS: Final = frozenset({"name", "number", "(", "{", "["})
@@ -81,6 +86,9 @@ class Grammar(Calls):
         self.number(left, start)
         self.number(right, operator + 1)
         span = self.span(start)
+        if function == "@":
+            self.whole = True
+            return Apply("@", (left, right), span)
         if function in ("floordiv", "mod"):
             return self._floor(function, left, right, span)
         if type(left) is IndexValue or type(right) is IndexValue:
@@ -130,6 +138,9 @@ class Grammar(Calls):
         self.number(left, start)
         place = self.at
         self.at += 1
+        if self.kinds[place] == "'":
+            self.whole = True
+            return Apply("@T", (left,), self.span(start))
         if self.kinds[place] == "superscript":
             exponent: Expr = literal(self.texts[place], self.span(place))
         else:
@@ -137,6 +148,9 @@ class Grammar(Calls):
             exponent = self.number(self.expression(POWER), place + 1)
             self.depth -= 1
         check_power(left, exponent, self.span(start))
+        if self.kinds[place] == ".^":
+            self.whole = True
+            return Apply("@pow", (left, exponent), self.span(start))
         if self.texts[start] == "e" and place == start + 1 and isinstance(left, Apply):
             return Apply("exp", (exponent,), self.span(start))  # e^x, for Euler's number
         return Apply("pow", (left, exponent), self.span(start))
@@ -173,6 +187,8 @@ class Grammar(Calls):
             return self._sign(power)
         if kind == "|":
             return self._bar()
+        if kind == "‖":
+            return self._norm()
         if kind == "not" and power <= NOT:
             start = self.at
             self.deeper()
@@ -216,6 +232,27 @@ class Grammar(Calls):
         self.bars -= 1
         self.depth -= 1
         return Apply("abs", (inner,), self.span(start))
+
+    def _norm(self) -> Expr:
+        """`‖x‖`, `‖x‖_2`, `‖A‖_F`."""
+        start = self.at
+        self.deeper()
+        self.at += 1
+        inner = self.value()
+        if self.kinds[self.at] != "‖":
+            raise self.fail(f"expected the closing `‖`, found {self.found_here()}")
+        self.at += 1
+        self.depth -= 1
+        self.whole = True
+        function = "@norm"
+        word = self.texts[self.at]
+        if self.kinds[self.at] == "name" and word.startswith("_"):
+            if word not in ("_2", "_F"):
+                raise self.fail(f"the norm ‖…‖{word} is not in the language",
+                                "‖x‖_1 is sum(abs(x))" if word == "_1" else None)
+            function = "@norm" + word
+            self.at += 1
+        return Apply(function, (inner,), self.span(start))
 
     def _sign(self, power: int) -> Expr:
         """A sign: at the start of a term it takes the whole product, else the factor."""
@@ -300,6 +337,11 @@ class Grammar(Calls):
             if near in ")}]|":
                 near = left
             hint = f"for a product write {near}*{right}"
+        before = self.texts[self.at - 1]
+        if before == "'" or {before, self.texts[self.at]} <= self.names.ranked:
+            hint = f"for the product of whole tensors write {left} @ {right}"
+        elif before in WHOLE and before not in self.names.tensors:
+            hint = f"write {before}({right})"
         return self.fail(
             f"expected an operator, found {self.found_here()}",
             visible(hint) if len(hint) < 90 and "\n" not in hint else "for a product write `*`",

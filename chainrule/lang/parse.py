@@ -5,6 +5,7 @@
     size N, K                     sizes that stand in no declared shape
     f(x) = x*sigmoid(b*x)         a function, written out where it is called
     z[n,u] = sum(v) W[u,v]*x[n,v] + b[u]
+    y = W @ x + b                 the same of whole tensors, a shorter way to write it
     g[y[n]] += w[n] with n < N    adds up over the indices that stand only on the right
     zeros g[K]                    the shape that a tensor added to starts with, where it is larger
     output z
@@ -20,10 +21,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from chainrule.errors import (
     DefinitionError,
+    FormulaSyntaxError,
     LimitError,
     RangeError,
     ShapeError,
@@ -38,8 +41,8 @@ from chainrule.lang.integers import Integer
 from chainrule.lang.macros import DEPTH, Macro, check_depth
 from chainrule.lang.program import Equation, Origin, Tensor
 from chainrule.lang.subscripts import subscript, subscripts
-from chainrule.lang.tokens import WORDS, Tokenizer, Tokens
-from chainrule.lang.whole import Call, Library, whole_call
+from chainrule.lang.tokens import WORDS, Tokenizer, Tokens, no_primes
+from chainrule.lang.whole import Call, Library, read_call, whole_call
 from chainrule.limits import TENSOR_AXES
 
 _ROLES: Final = {
@@ -62,6 +65,7 @@ class Parsed:
     """A program's text as it was understood; ranges and shapes are still to be inferred.
 
     `outputs` is None where the text declares none. `Range.size` is None where it gives no bound.
+    `whole` holds the places of the equations in which whole tensors stand.
     """
 
     declared: tuple[Tensor, ...]
@@ -71,6 +75,7 @@ class Parsed:
     updates: tuple[tuple[str, str], ...]
     text: str
     name: str
+    whole: frozenset[int] = frozenset()
 
 
 def parse(text: str, name: str = "formula", library: Library | None = None) -> Parsed:
@@ -106,6 +111,9 @@ def parse_expression(
     grammar.settle()
     if tokenizer.statement() is not None:
         raise grammar.fail("one expression is wanted here, not several")
+    if grammar.whole:
+        raise FormulaSyntaxError("whole tensors stand in equations only", grammar.span(0),
+                                 "here write indices, as in sum(i) x[i]*y[i]")
     check_depth(body, grammar.span(0))
     return body
 
@@ -125,6 +133,7 @@ class _Reader:
         self.declared: dict[str, Tensor] = {}
         self.sizes: dict[str, Span] = {}
         self.equations: list[Equation] = []
+        self.whole: set[int] = set()  # the equations in which whole tensors stand
         self.outputs: dict[str, Span] | None = None
         self.updates: dict[str, tuple[str, Span]] = {}
 
@@ -143,6 +152,7 @@ class _Reader:
             tuple((old, new) for old, (new, _) in self.updates.items()),
             self.text,
             self.name,
+            frozenset(self.whole),
         )
 
     def _look_ahead(self) -> None:
@@ -212,6 +222,7 @@ class _Reader:
             self.names.tensors[name] = kind
             if shape:
                 self.ranked.add(name)
+                self.names.ranked.add(name)
             if g.kinds[g.at] == "=":
                 raise g.fail(
                     "a declaration gives no value",
@@ -315,6 +326,8 @@ class _Reader:
         g.finish(len(g.kinds) - 1)
         g.settle()
         self._check_depth(g, body, start)
+        if g.whole:
+            self.names.whole_macros.add(name)
         self.names.macros[name] = Macro(g.parameters, body)
 
     def _equation(self, g: Grammar) -> None:
@@ -336,14 +349,19 @@ class _Reader:
         end = len(kinds) - 1
         call = None
         if self.library is not None and kinds[1] == "=":
+            g.inner_call = partial(read_call, g, self.library)
             call = whole_call(g, end, self.library, self.ranked)
         if call is not None:
             self._whole(g, target, call)
             return
         if left:
             self.ranked.add(target)
+            self.names.ranked.add(target)
         body, ranges, condition = self._right(g, accumulate, left)
         self._check_depth(g, body, 0)
+        if g.whole:
+            self.whole.add(len(self.equations))
+            self.names.ranked.add(target)
         self.equations.append(
             Equation(
                 target, left, ranges, body, accumulate, condition, dropping,
@@ -357,6 +375,7 @@ class _Reader:
         """`target = formula(tensors)`."""
         g.finish(len(g.kinds) - 1)
         self.ranked.add(target)
+        self.names.ranked.add(target)
         self.equations.append(
             Equation(target, (), (), call, origin=Origin("written", span=g.span(0))))
         if not self.names.tensors.get(target):
@@ -436,6 +455,8 @@ class _Reader:
     def _no_equation(self, g: Grammar) -> Exception:
         """The error for a statement that is neither an equation nor a declaration."""
         found, kind = g.found_here(), g.kinds[g.at]
+        if g.texts[g.at] == "'":
+            return no_primes(g.span(g.at, g.at + 1))
         if kind == "==":
             return g.fail("`==` compares", "to define write `=`")
         if kind == "end" and g.at == 1 and g.texts[0] in _KEYWORDS:

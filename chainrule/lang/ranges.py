@@ -9,7 +9,6 @@ program: they cannot be inferred again from an adjoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from chainrule.errors import (
@@ -18,30 +17,29 @@ from chainrule.errors import (
     KindError,
     RangeError,
     ShapeError,
-    did_you_mean,
+    Span,
 )
 from chainrule.lang.bounds import extent, larger, solve_range
 from chainrule.lang.collector import uncollected
+from chainrule.lang.endings import filled, wanted
 from chainrule.lang.expr import (
     Apply,
     ArgReduce,
     Expr,
     IndexValue,
-    Number,
     Range,
     Read,
     Reduce,
     Ref,
     children,
-    div,
-    rebuild,
     walk,
 )
 from chainrule.lang.functions import FUNCTIONS
-from chainrule.lang.integers import ONE, ZERO, Floor, Integer, Size, product, size
+from chainrule.lang.integers import ZERO, Floor, Integer, Size, size
+from chainrule.lang.matrices import expanded
 from chainrule.lang.naming import natural_order
 from chainrule.lang.parse import Parsed, parse
-from chainrule.lang.program import Equation, Layer, Program, Shape, Tensor, fresh
+from chainrule.lang.program import Equation, Layer, Origin, Program, Shape, Tensor, fresh
 from chainrule.lang.verify import arity_error, verify
 from chainrule.lang.whole import Call, Library
 
@@ -86,12 +84,43 @@ def infer(parsed: Parsed, library: Library | None = None) -> Program:
     return _Inference(parsed, library).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Inference as the expansion of one equation's whole tensors sees it."""
+
+    inference: _Inference
+    number: int
+    target: str
+
+    def look(self, ref: Ref) -> Tensor | None:
+        found = self.inference
+        late = found.defined_at.get(ref.tensor, -1) >= self.number
+        if ref.tensor in found.tensors and not (late and ref.tensor == self.target):
+            tensor = found.tensors[ref.tensor]
+            return replace(tensor, shape=tuple(map(found.resolve, tensor.shape)))
+        return found.first_met(ref, self.number, "real") if late else None
+
+    def same(self, a: Integer, b: Integer) -> bool:
+        found = self.inference
+        a, b = found.resolve(a), found.resolve(b)
+        if a == b or found.unify(a, b) or found.unify(b, a):
+            return True
+        floors = any(isinstance(x, Floor) for s in (a, b) for x in s.atoms())
+        if floors:
+            found.assumptions.append((a, b))
+        return floors
+
+    def hoisted(self, call: Call) -> str:
+        return self.inference.part(self.number, self.target, call, call.span)
+
+
 class _Inference:
     """One run of inference; its tables grow as equations are met."""
 
     def __init__(self, parsed: Parsed, library: Library | None = None) -> None:
         self.parsed = parsed
         self.library = library
+        self.done: list[tuple[Equation, _Scope | None]] = []
         self.layers: list[Layer] = []
         self.updates: list[tuple[str, str]] = [*parsed.updates]
         self.tensors: dict[str, Tensor] = {}
@@ -105,6 +134,7 @@ class _Inference:
             self.defined_at[equation.target] = number
         self.size_names = set(parsed.sizes)
         self.zeros: dict[str, Tensor] = {}
+        self.read: set[str] = set()
         for tensor in parsed.declared:
             if tensor.role == "computed":  # zeros, to be added to
                 self.zeros[tensor.name] = tensor
@@ -118,17 +148,17 @@ class _Inference:
                 self.size_names.update(axis.sizes())
 
     def run(self) -> Program:
-        done: list[tuple[Equation, _Scope | None]] = []
         for number, equation in enumerate(self.parsed.equations):
             if equation.target in self.inputs:
                 self.refuse_target(equation)
             if isinstance(equation.body, Call):
-                done += [(e, None) for e in self.whole(number, equation, equation.body)]
+                self.whole(number, equation, equation.body)
                 continue
-            scope = self.equation(number, equation)
-            done.append((equation, scope))
-        equations = self.finished(done)
-        outputs = self.outputs(equations)
+            if number in self.parsed.whole:
+                equation = expanded(equation, _Around(self, number, equation.target), self.names())
+            self.done.append((equation, self.equation(number, equation)))
+        equations = self.finished(self.done)
+        outputs = wanted(self.parsed.outputs, self.tensors, equations)
         result = Program(
             tensors=self.tensors,
             inputs=tuple(natural_order(
@@ -142,28 +172,34 @@ class _Inference:
         )
         return verify(result)
 
-    def whole(self, number: int, equation: Equation, call: Call) -> list[Equation]:
-        """The equations of a formula of the library, called on whole tensors."""
-        assert self.library is not None
+    def whole(self, number: int, equation: Equation, call: Call) -> None:
+        """A formula of the library, called on whole tensors."""
         target = equation.target
         if self.defined_at[target] != number or target in self.pieces:
             raise DefinitionError(f"{target} is defined twice", equation.origin.span)
-        equations = self.called(number, target, call)
-        self.pieces[target] = [self.tensors[target].shape]
-        return equations
+        self.called(number, target, call)
 
-    def called(self, number: int, target: str, call: Call) -> list[Equation]:
-        """The equations of a call, those of the calls among its arguments first."""
+    def part(self, number: int, target: str, e: Expr, span: Span | None) -> str:
+        """The name of a tensor that is this, in an equation of its own above that of `target`."""
+        taken = self.names() | self.tensors.keys()
+        name = fresh(f"{target}_{e.name}" if isinstance(e, Call) else f"{target}_in", taken)
+        self.defined_at[name] = number
+        if isinstance(e, Call):
+            self.called(number, name, e)
+        else:
+            equation = Equation(name, (), (), e, origin=Origin("written", span=span))
+            equation = expanded(equation, _Around(self, number, name), self.names())
+            self.done.append((equation, self.equation(number, equation)))
+        self.defined_at[name] = number - 1
+        return name
+
+    def called(self, number: int, target: str, call: Call) -> None:
+        """The equations of a call, those of its arguments first."""
         assert self.library is not None
-        equations: list[Equation] = []
         args: list[str] = []
         for arg in call.args:
-            if isinstance(arg, Call):
-                name = fresh(f"{target}_{arg.name}", {*self.tensors, *self.defined_at,
-                                                      *self.size_names})
-                equations += self.called(number, name, arg)
-                self.pieces[name] = [self.tensors[name].shape]
-                args.append(name)
+            if not isinstance(arg, str):
+                args.append(self.part(number, target, arg, call.span))
                 continue
             if arg not in self.tensors and self.defined_at.get(arg, -1) >= number:
                 raise DefinitionError(f"{arg} is read before it is defined", call.span,
@@ -176,13 +212,21 @@ class _Inference:
             raise error.with_span(call.span) from None
         for name, tensor in found.tensors.items():
             self.tensors[name] = replace(tensor, span=call.span)
-            if name not in found.inputs and name != target:
+            if name not in found.inputs:
                 self.pieces[name] = [tensor.shape]
         self.inputs += found.inputs
         self.updates += found.updates
         self.layers.append(found.layer)
-        return [*equations, *(replace(e, origin=replace(e.origin, span=call.span))
-                              for e in found.equations)]
+        self.done += [(replace(e, origin=replace(e.origin, span=call.span)), None)
+                      for e in found.equations]
+
+    def names(self) -> set[str]:
+        """All names of the program, which new indices keep away from."""
+        if not self.read:
+            self.read = {n.tensor for e in self.parsed.equations for n in walk(e.body)
+                         if isinstance(n, Ref)}
+            self.read |= {*self.size_names, *self.tensors, *self.defined_at}
+        return self.read
 
     def refuse_target(self, equation: Equation) -> None:
         name = equation.target
@@ -523,45 +567,9 @@ class _Inference:
         ranges = tuple(next(sizes) for _ in equation.ranges)
         condition = equation.condition
         if condition is not None:
-            condition = self.fill(condition, sizes)
-        body = self.fill(equation.body, sizes)
+            condition = filled(condition, sizes)
+        body = filled(equation.body, sizes)
         return replace(equation, ranges=ranges, condition=condition, body=body)
-
-    def fill(self, e: Expr, sizes: Iterator[Range]) -> Expr:
-        """The expression with its reductions' ranges, and means written as quotients."""
-        if isinstance(e, Reduce | ArgReduce):
-            indices = tuple(next(sizes) for _ in e.indices)
-            condition = None if e.condition is None else self.fill(e.condition, sizes)
-            body = self.fill(e.body, sizes)
-            if isinstance(e, ArgReduce):
-                return ArgReduce(e.op, indices, condition, body, e.which, e.span)
-            if e.op != "mean":
-                return Reduce(e.op, indices, condition, body, e.span)
-            total = Reduce("sum", indices, condition, body, e.span)
-            if condition is not None:
-                return div(total, Reduce("sum", indices, condition, Number(1), e.span))
-            count = product(r.size or ONE for r in indices)
-            number = count.constant
-            return div(total, Number(number) if number is not None else IndexValue(count, e.span))
-        parts = children(e)
-        done = tuple(self.fill(part, sizes) for part in parts)
-        if all(a is b for a, b in zip(parts, done, strict=True)):
-            return e
-        return rebuild(e, done)
-
-    def outputs(self, equations: tuple[Equation, ...]) -> tuple[str, ...]:
-        if self.parsed.outputs is not None:
-            for name in self.parsed.outputs:
-                if name not in self.tensors:
-                    raise DefinitionError(f"the output {name} is not defined", None,
-                                          did_you_mean(name, list(self.tensors)))
-            return self.parsed.outputs
-        read = {n.tensor for e in equations for n in walk(e.body) if isinstance(n, Ref)}
-        for e in equations:
-            for s in e.subscripts:
-                read.update(a.ref.tensor for a in s.atoms() if isinstance(a, Read))
-        targets = dict.fromkeys(e.target for e in equations)
-        return tuple(t for t in targets if t not in read) or tuple(targets)[-1:]
 
 
 def _unknown(s: Integer) -> bool:

@@ -171,8 +171,9 @@ class Reductions(Cursor):
         left, right = item.args
         if type(left) is not IndexValue or left.value.plain != name or own[name] is not None:
             return False
-        if type(right) is Number and isinstance(right.value, int):
-            bound = constant(right.value)
+        whole = _whole(right)
+        if whole is not None:
+            bound = constant(whole)
         elif type(right) is IndexValue and not right.value.indices():
             bound = right.value
         else:
@@ -195,3 +196,15 @@ class Reductions(Cursor):
             f"{name} is an index of a reduction here, and stands outside it too",
             "take another letter for one of the two", at,
         )  # fmt: skip
+
+
+def _whole(e: Expr) -> int | None:
+    """The value of whole numbers under +, - and *, as in `i < 5 - 1`; None of anything else."""
+    if type(e) is Number:
+        return e.value if isinstance(e.value, int) else None
+    if type(e) is not Apply or e.function not in ("add", "sub", "mul"):
+        return None
+    left, right = map(_whole, e.args)
+    if left is None or right is None:
+        return None
+    return {"add": left + right, "sub": left - right, "mul": left * right}[e.function]

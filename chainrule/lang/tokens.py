@@ -34,32 +34,45 @@ _MARKS = "\u0302\u0303\u0304\u0307\u0308"  # hat, tilde, macron, dot, two dots: 
 _SPELLINGS = {
     "**": "^", "−": "-", "·": "*", "⋅": "*", "×": "*", "∗": "*", "÷": "/", "∕": "/",
     "≤": "<=", "≥": ">=", "≠": "!=",
+    "∘": "*", "⊙": "*", ".*": "*", "./": "/", ".T": "'", "ᵀ": "'", "⊤": "'", "^⊤": "'",
+    "^ᵀ": "'", "∥": "‖",
 }  # fmt: skip
 _ADVICE = {
     "√": "write sqrt(x)", "∛": "write x^(1/3)", "∜": "write x^(1/4)",
     "∞": "infinity is no number to compute with; as a fill write `[…; pad with -inf]`",
 }  # fmt: skip
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
-_JOINS = WORDS | {"+", "-", "*", "/", "//", "%", "^", "=", "+=", ","}
+_JOINS = WORDS | {"+", "-", "*", "/", "//", "%", "^", "=", "+=", ",", "@", ".^"}
 _JOINS |= {"<", "<=", ">", ">=", "==", "!="}
 
+# `.*` and its kin, and what transposes: `A.T`, or a prime right behind a name or a bracket
+_DOTTED = r"\.[*/^]|\.T(?!\w)|(?<=[\w)\]'])'(?![\w(\[])"
 _NUMBER = r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
 _PLAIN = re.compile(
-    r"[ \t]*(?:([A-Za-z_]\w*)|(\*\*|\+=|//|[<>=!]=|[-+*/^%<>=()\[\]{},:|])|"
-    + _NUMBER
+    r"[ \t]*(?:([A-Za-z_]\w*)|(\*\*|\+=|//|[<>=!]=|[-+*/^%<>=()\[\]{},:|@]|"
+    + _DOTTED + ")|" + _NUMBER
     + r"|(\r?\n|\r|;)|(#[^\r\n]*|\\[ \t]*(?:\r?\n|\r|\Z))|([^ \t]))",
     re.ASCII,
 )
 _SPACES = "\ufeff\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _WIDE = re.compile(
     rf"[ \t{_SPACES}]*(?:"
-    rf"([^\W\d{_SUPERSCRIPTS}{_SUBSCRIPTS}](?:[^\W{_SUPERSCRIPTS}]|[\u0300-\u036f])*|∑)|"
-    r"(\*\*|\+=|//|[<>=!]=|[-+*/^%<>=()\[\]{},:|−·⋅×∗÷∕≤≥≠])|"
-    + _NUMBER.replace(r"\d", "[0-9]")
+    rf"([^\W\dᵀ{_SUPERSCRIPTS}{_SUBSCRIPTS}](?:[^\Wᵀ{_SUPERSCRIPTS}]|[\u0300-\u036f])*|∑)|"
+    r"(\*\*|\+=|//|[<>=!]=|\^[ᵀ⊤]|[-+*/^%<>=()\[\]{},:|@−·⋅×∗÷∕≤≥≠∘⊙ᵀ⊤‖∥]|"
+    + _DOTTED + ")|" + _NUMBER.replace(r"\d", "[0-9]")
     + r"|(\r?\n|\r|;)|(#[^\r\n]*|\\[ \t]*(?:\r?\n|\r|\Z))|"
     rf"(⁻?[{_SUPERSCRIPTS}]+|[^ \t{_SPACES}]))"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def no_primes(span: Span) -> FormulaSyntaxError:
+    """The error for a quote, or for a prime that transposes nothing."""
+    return FormulaSyntaxError(
+        f"{span.excerpt()} cannot stand in a formula", span,
+        "there are no quotes: a word stands without" if span.excerpt() == '"' else
+        "there are no primes but that of a transpose, A' @ x: give a derivative a name, such as dy",
+    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -135,6 +148,9 @@ class Tokenizer:
             elif found[-1] in _SUPERSCRIPTS:
                 found = found.translate(_TO_SUPERSCRIPT)
                 kinds.append("superscript")
+            elif found == "₂" and kinds and kinds[-1] == "‖":
+                found = "_2"
+                kinds.append("name")
             else:
                 raise self._stray(found, place[0])
             texts.append(found)
@@ -246,10 +262,7 @@ class Tokenizer:
         """The error for a character that begins no token."""
         span = self.span(start, start + 1)
         if c == "'" or c == '"' or c == "’" or c == "′":
-            return FormulaSyntaxError(
-                f"{c} cannot stand in a formula", span,
-                "there are no quotes and no primes: give a derivative a name, such as dy",
-            )  # fmt: skip
+            return no_primes(span)
         if c == ".":
             return FormulaSyntaxError(
                 "`.` cannot stand in a formula except in a number", span, "for a product write `*`"

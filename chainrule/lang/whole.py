@@ -1,7 +1,8 @@
 """Whole tensors in a formula of the library: `p = softmax(z)`, `h = dense(x, W, b)`.
 
-Such a call stands alone on the right of an equation whose left-hand side is a bare name. Arguments
-are tensors by name, or further calls; settings follow by name: `conv2d(x, w, stride=2)`. The
+Such a call stands on the right of an equation whose left-hand side is a bare name. Arguments are
+tensors by name, further calls, or expressions of whole tensors (`softmax(W @ x)`), which get an
+equation of their own; settings follow by name: `conv2d(x, w, stride=2)`. The
 equations that a call stands for are written out when the shapes of its arguments are known, by the
 `Library` that the parser was given.
 """
@@ -25,11 +26,12 @@ from chainrule.lang.program import Equation, Layer, Tensor
 class Call(Expr):
     """A formula of the library on whole tensors; it is gone when inference is done.
 
-    `args` are names or calls, `named` settings and further tensors: a number, a word, a tuple.
+    `args` are names, calls or other expressions, `named` settings and further tensors: a number, a
+    word, a tuple.
     """
 
     name: str
-    args: tuple[str | Call, ...]
+    args: tuple[str | Expr, ...]
     named: tuple[tuple[str, Any], ...]
     span: Span
 
@@ -72,7 +74,7 @@ def whole_call(g: Cursor, end: int, known: Library, ranked: set[str]) -> Call | 
     here = g.at
     if not _is_call(g, here, end, known):
         return None
-    call = _read(g, known)
+    call = read_call(g, known)
     if _scalar(call.name) and not any(isinstance(a, Call) or a in ranked for a in call.args):
         g.at = here
         return None
@@ -98,14 +100,14 @@ def _scalar(name: str) -> bool:
     return name in CALLABLE
 
 
-def _read(g: Cursor, known: Library) -> Call:
+def read_call(g: Cursor, known: Library) -> Call:
     """`name(arguments)`, from its name on."""
     start = g.at
     name = g.texts[start]
     end = g.closes[start + 1]
     g.at = start + 2
     g.deeper()
-    args: list[str | Call] = []
+    args: list[str | Expr] = []
     named: list[tuple[str, Any]] = []
     while g.at != end:
         if g.kinds[g.at] == "name" and g.kinds[g.at + 1] == "=":
@@ -114,22 +116,31 @@ def _read(g: Cursor, known: Library) -> Call:
             named.append((key, _setting(g)))
         elif named:
             raise g.fail("an argument follows a setting", "put settings last")
-        elif g.kinds[g.at] == "name" and g.kinds[g.at + 1] == "(" and known.knows(g.texts[g.at]):
-            args.append(_read(g, known))
+        elif _is_argument(g, known):
+            args.append(read_call(g, known))
         elif g.kinds[g.at] == "name" and g.kinds[g.at + 1] in (",", ")"):
             args.append(g.texts[g.at])
             g.at += 1
-        else:
+        elif g.kinds[g.at] == "number" and g.kinds[g.at + 1] in (",", ")"):
             raise g.fail(
                 f"{name} works on whole tensors: expected a name, found {g.found_here()}",
-                "settings are given by name, as in kernel_size=3" if g.kinds[g.at] == "number"
-                else "give what is computed a name in an equation of its own")
+                "settings are given by name, as in kernel_size=3")
+        else:
+            args.append(g.value())
         if g.at == end:
             break
         g.expect(",", "between arguments")
     g.at = end + 1
     g.depth -= 1
     return Call(name, tuple(args), tuple(named), g.span(start))
+
+
+def _is_argument(g: Cursor, known: Library) -> bool:
+    """Whether the next argument is nothing but a call of the library."""
+    name = g.texts[g.at]
+    return (g.kinds[g.at] == "name" and g.kinds[g.at + 1] == "(" and known.knows(name)
+            and g.kinds[g.closes[g.at + 1] + 1] in (",", ")") and _plain(g, g.at + 1)
+            and name not in g.names.macros)
 
 
 def _setting(g: Cursor) -> Any:
