@@ -5,6 +5,7 @@ from typing import Final
 FORMULA_CHARACTERS: Final = 4_000  # one formula given on a command line or to `parse_formula`
 FORMULA_TOKENS: Final = 2_000  # tokens of one statement
 NESTING: Final = 100  # brackets, signs and powers inside each other
+LATEX_NESTING: Final = 60  # braces, brackets and scripts inside each other, in LaTeX
 LITERAL_DIGITS: Final = 100  # digits of one number
 CONSTANT_EXPONENT: Final = 1_000  # the largest constant power
 EQUATIONS_READ: Final = 100_000  # statements of one program text

@@ -19,6 +19,7 @@ from chainrule.formulas.instance import Instance, instantiate
 from chainrule.formulas.library import ALIASES, LAYERS, LIBRARY, find
 from chainrule.formulas.renaming import apart, renamed_equation
 from chainrule.formulas.template import declared_inputs, declared_parameters
+from chainrule.lang.latex import from_latex, is_latex
 from chainrule.lang.program import Layer, Program, Tensor, fresh
 from chainrule.lang.ranges import program
 from chainrule.lang.whole import Call, Expansion
@@ -54,7 +55,12 @@ LIBRARY_CALLS = _Library()
 
 
 def read(text: str, name: str = "formula") -> Program:
-    """The program of a text that may call the library's formulas on whole tensors."""
+    """The program of a text that may call the library's formulas on whole tensors.
+
+    A text in LaTeX is translated first; errors of what comes out show chainrule's own notation.
+    """
+    if is_latex(text):
+        return program(from_latex(text, name), f"{name} as read from LaTeX", LIBRARY_CALLS)
     return program(text, name, LIBRARY_CALLS)
 
 
