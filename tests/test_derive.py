@@ -9,7 +9,7 @@ from formula_cases import all_cases, program
 
 import chainrule as cr
 from chainrule.algebra import terms as algebra_terms
-from chainrule.algebra.terms import canonical
+from chainrule.algebra.terms import canonical, level
 from chainrule.cli import main
 from chainrule.document.mathtree import text as math_text
 from chainrule.errors import ChainruleError, InputError
@@ -18,6 +18,7 @@ from chainrule.explain.derivation_page import page
 from chainrule.explain.derive import derive
 from chainrule.explain.derive_check import UnsoundStepError
 from chainrule.explain.givens import given
+from chainrule.explain.hessian import hessian
 from chainrule.formulas.calls import read
 from chainrule.lang.parse import parse_expression
 from chainrule.lang.printing import expression_text, program_text
@@ -84,8 +85,8 @@ def test_classics(text: str, wrt: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "wrt", "form"), [
-    ("input z[K]; p[i] = exp(z[i])/sum(j) exp(z[j])", "z", "p[i]*((1 if i == k else 0) - p[k])"),
-    ("input x[I]; y[i] = sigmoid(x[i])", "x", "y[i]*(1 - y[i])*(1 if i == k else 0)"),
+    ("input z[K]; p[i] = exp(z[i])/sum(j) exp(z[j])", "z", "p[i]*((1 if i == j else 0) - p[j])"),
+    ("input x[I]; y[i] = sigmoid(x[i])", "x", "y[i]*(1 - y[i])*(1 if i == j else 0)"),
     ("input x[V], W[U,V]; y[u] = sum(v) W[u,v]*x[v]", "x", "W[u,v]"),
     ("input x[I]; y = sum(i) x[i]^3", "x", "3*x[i]^2"),
 ])
@@ -96,8 +97,8 @@ def test_jacobians(text: str, wrt: str, form: str) -> None:
 def test_a_jacobian_through_a_layer_is_that_of_the_chain() -> None:
     text = "input x[V], W[U,V]; z[u] = sum(v) W[u,v]*x[v]; y[u] = tanh(z[u])"
     assert results(text, "x,W") == {
-        "z": "(1 - y[u]^2)*(1 if u == k else 0)", "x": "(1 - y[u]^2)*W[u,v]",
-        "W": "(1 - y[u]^2)*x[v]*(1 if u == k else 0)"}
+        "z": "(1 - y[u]^2)*(1 if u == s else 0)", "x": "(1 - y[u]^2)*W[u,v]",
+        "W": "(1 - y[u]^2)*x[v]*(1 if u == s else 0)"}
 
 
 def test_a_convolutions_input_gradient_is_a_bounded_sum() -> None:
@@ -109,7 +110,7 @@ def test_a_convolutions_input_gradient_is_a_bounded_sum() -> None:
 
 def _functional(case: object) -> str | None:
     """A number made of a formula's output, as text."""
-    p = program(case)  # type: ignore[arg-type]
+    p = program(case)
     out = p.outputs[0]
     tensor = p.tensors[out]
     if tensor.kind != "real":
@@ -253,3 +254,143 @@ def test_matrix_calculus_classics(text: str, wrt: str, form: str) -> None:
 def test_what_has_no_matrix_form_keeps_its_indices() -> None:
     text = "input x[I], w[K], g[I-K+1]; y[i] = sum(a) w[a]*x[i+a]; L = sum(i) g[i]*y[i]"
     assert set(matrices(text, "x,w")) == {"y"}
+
+
+@pytest.mark.parametrize(("text", "wrt", "form"), [
+    ("input b[I]; L = sum(i) b[i]", "b", "𝟏"),
+    ("input z[K], label y < K; p = softmax(z); L = -ln(p[y])", "z", "p - e_y"),
+    ("input X[N,V]; m[v] = sum(n) X[n,v]/N; L = sum(v) m[v]^2", "X", "2/N · 𝟏 mᵀ"),
+    ("input X[N,V]; L = sum(n) (sum(v) X[n,v])^2", "X", "2 · (X 𝟏) 𝟏ᵀ"),
+    ("input x[I], t[I]; y[i] = max(0, x[i]); L = 1/2*sum(i) (y[i] - t[i])^2", "x",
+     "(y - t) ∘ H(x)"),
+    ("input x[N]; s = sum(n) x[n]/N; y[n] = x[n] - s", "x", "I - 1/N · 𝟏 𝟏ᵀ"),
+    ("input x[V], W[U,V]; y[u] = sum(v) W[u,v]*x[v]", "x", "W"),
+    ("input X[N,V], C[V,U], g[N,U]; L = sum(n,u,v) g[n,u]*X[n,v]*C[v,u]", "C", "Xᵀ g"),
+])
+def test_matrix_forms_with_ones_and_diagonals(text: str, wrt: str, form: str) -> None:
+    assert matrices(text, wrt)[wrt] == form
+
+
+def test_a_batch_with_weight_decay_in_matrices() -> None:
+    text = ("input x[N,V], t[N,K], W[K,V], lam; z[n,k] = sum(v) W[k,v]*x[n,v]; p = softmax(z)\n"
+            "L = -sum(n,k) t[n,k]*ln(p[n,k])/N + lam/2*sum(u,v) W[u,v]^2")
+    assert results(text, "W", "sum(k) t[n,k] = 1")["W"] == (
+        "1/N*sum(n<N) (p[n,k] - t[n,k])*x[n,v] + lam*W[k,v]")
+    assert matrices(text, "W", "sum(k) t[n,k] = 1")["W"] == "1/N · (p - t)ᵀ x + λ · W"
+
+
+# --- cases, guards, remarks -----------------------------------------------------------------------
+
+
+def shown(text: str, *options: str) -> str:
+    """What the command prints."""
+    p = read(text)
+    steps = options[0] if options else "all"
+    return render(page(derive(p), steps), "terminal")
+
+
+def test_a_labels_delta_is_told_apart_by_cases() -> None:
+    out = shown("input z[K], label y < K; p = softmax(z); L = -ln(p[y])", "result")
+    assert "⎧p_y - 1 if i = y" in out and "⎩pᵢ if i ≠ y" in out
+
+
+def test_a_softmaxs_jacobian_has_two_cases() -> None:
+    found = derive(read("input z[K]; p[i] = exp(z[i])/sum(j) exp(z[j])"))
+    assert [expression_text(case.result) for case in found.found["z"].cases] == [
+        "p[i]*(1 - p[i])", "-p[i]*p[j]"]
+
+
+@pytest.mark.parametrize(("text", "form"), [
+    ("input x[I], w[K], g[I-K+1]; y[i] = sum(a) w[a]*x[i+a]; L = sum(i) g[i]*y[i]",
+     "∂L/∂xⱼ = Σ_{a,0≤j-a<I-K+1} gⱼ₋ₐ · wₐ"),
+    ("input x[9], w[3], g[4]; y[i] = sum(a) w[a]*x[2*i+a]; L = sum(i) g[i]*y[i]",
+     "∂L/∂xⱼ = Σ_{i,0≤j-2i<3} gᵢ · wⱼ₋₂ᵢ"),
+    ("input x[9], w[3], g[9]; y[i] = sum(a) w[a]*x[i+a-1; pad 1 with 0]; L = sum(i) g[i]*y[i]",
+     "∂L/∂xⱼ = Σ_{a,0≤j-a+1<9} gⱼ₋ₐ₊₁ · wₐ"),
+])
+def test_a_convolutions_bounds_read_like_a_books(text: str, form: str) -> None:
+    assert form in shown(text, "result")
+
+
+def test_corners_and_known_values_are_pointed_out() -> None:
+    out = shown("input x[I]; y[i] = max(0, x[i]); L = sum(i) y[i]^2")
+    assert "y is known from the forward pass." in out
+    assert out.count("Where xᵢ = 0") == 1 and "H is the step" in out
+
+
+def test_what_a_result_mentions_is_shown_with_it() -> None:
+    p = read(MLP)
+    out = render(page(derive(p, None, ["W1"]), "result"), "terminal")
+    assert "∂E/∂yᵤ⁽¹⁾ = " in out
+
+
+def test_a_direct_use_beside_a_chain_is_marked() -> None:
+    out = shown("input x; y = x^2; L = y*exp(x)")
+    assert "∂L/∂y · ∂y/∂x + (∂L/∂x)_y" in out and "x reaches L through y, and directly" in out
+
+
+def test_fifty_layers_are_derived_quickly() -> None:
+    names = ", ".join(f"W{k}[V,V]" for k in range(1, 51))
+    lines = [f"input y0[V], t[V], {names}"]
+    lines += [f"y{k}[i] = sigmoid(sum(j) W{k}[i,j]*y{k - 1}[j])" for k in range(1, 51)]
+    p = read("\n".join([*lines, "L = 1/2*sum(i) (y50[i] - t[i])^2"]))
+    start = time.perf_counter()
+    page(derive(p, None, ["W1"]), "main")
+    assert time.perf_counter() - start < 10
+
+
+# --- second derivatives ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "wrt", "form", "whole"), [
+    ("input z[K]; L = ln(sum(k) exp(z[k]))", "z", "g[k]*((1 if k == j else 0) - g[j])",
+     "diag(g) - g gᵀ"),
+    ("input z[K], t[K]; p = softmax(z); L = -sum(i) t[i]*ln(p[i])", "z",
+     "p[i]*((1 if i == j else 0) - p[j])", "diag(p) - p pᵀ"),
+    ("input A[I,J], x[J], b[I]; r[i] = sum(j) A[i,j]*x[j] - b[i]; L = 1/2*sum(i) r[i]^2", "x",
+     "sum(i<I) A[i,j]*A[i,k]", "Aᵀ A"),
+    ("input x[I], A[I,I]; L = sum(i,j) x[i]*A[i,j]*x[j]", "x", "A[i,j] + A[j,i]", "A + Aᵀ"),
+    ("input X[N,V], t[N], w[V]; z[n] = sum(v) X[n,v]*w[v]; s[n] = sigmoid(z[n])\n"
+     "L = -sum(n) (t[n]*ln(s[n]) + (1 - t[n])*ln(1 - s[n]))", "w",
+     "sum(n<N) X[n,v]*s[n]*(1 - s[n])*X[n,r]", "Xᵀ diag(s ∘ (1 - s)) X"),
+])
+def test_hessians_of_the_classics(text: str, wrt: str, form: str, whole: str) -> None:
+    p = read(text)
+    givens = [given("sum(i) t[i] = 1", p)] if "softmax" in text else []
+    block = hessian(p, None, [wrt], givens).blocks[0]
+    assert block.derivation is not None
+    found = block.derivation.found[wrt]
+    assert expression_text(found.result) == form
+    assert found.matrix is not None and math_text(found.matrix.math) == whole
+
+
+def test_a_hessian_in_blocks() -> None:
+    found = hessian(read("input x, w; L = x^2*w^3"), None, ["x", "w"])
+    assert [(b.by, expression_text(b.derivation.found[b.by[1]].result))
+            for b in found.blocks if b.derivation is not None] == [
+        (("x", "x"), "2*w^3"), (("x", "w"), "6*x*w^2"), (("w", "w"), "6*x^2*w")]
+
+
+def test_the_two_parts_of_a_least_squares_hessian() -> None:
+    p = read("input x[N], t[N], w; y[n] = exp(w*x[n]); L = 1/2*sum(n) (y[n] - t[n])^2")
+    split = hessian(p, None, ["w"]).blocks[0].split
+    assert split is not None and split.through == "y"
+    assert expression_text(split.gauss_newton.result) == "sum(n<N) y[n]^2*x[n]^2"
+    assert expression_text(level(split.residual.result)) == (
+        "sum(n<N) (y[n] - t[n])*x[n]^2*y[n]")
+    linear = read("input x[N], t[N], w; y[n] = w*x[n]; L = 1/2*sum(n) (y[n] - t[n])^2")
+    assert hessian(linear, None, ["w"]).blocks[0].split is None
+
+
+def test_the_command_prints_second_derivatives(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "input x[N], t[N], w; y[n] = exp(w*x[n]); L = 1/2*sum(n) (y[n] - t[n])^2"
+    assert main(["derive", text, "--wrt", "w", "--order", "2", "--steps", "result"]) == 0
+    out = capsys.readouterr().out
+    assert "∂²L/∂w∂w" in out and "the Gauss-Newton part" in out and "the residual part" in out
+    assert main(["derive", "input x[3]; y[i] = x[i]^2", "--order", "2"]) == 2
+
+
+def test_a_batch_with_labels_is_one_sum() -> None:
+    text = ("input x[N,V]; parameter W[K,V]; label y[N] < K\nz[n,k] = sum(v) W[k,v]*x[n,v]\n"
+            "p = softmax(z); L = -sum(n) ln(p[n,y[n]])/N")
+    assert results(text, "W")["W"] == "1/N*sum(n<N) (p[n,k] - (1 if y[n] == k else 0))*x[n,v]"

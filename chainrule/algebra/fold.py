@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from chainrule.algebra.terms import Term, cancelled, replaced, terms_of
+from chainrule.algebra.terms import Term, cancelled, replaced, terms_of, written
 from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import (
     Apply,
@@ -59,8 +59,9 @@ def definition(e: Equation) -> Definition | None:
             terms[0].number != 1):
         return None
     term = cancelled(terms[0])
-    if all(isinstance(base, Ref) for base, _ in term.factors):
-        return None  # a product of names is as short as its own name
+    names_only = all(isinstance(base, Ref) for base, _ in term.factors)
+    if names_only and (len(term.factors) < 2 or all(k > 0 for _, k in term.factors)):
+        return None  # a product of names reads as well as its own name; a quotient less so
     own = {r.name: r.size for r in e.ranges if r.size is not None}
     names = tuple(s.plain or "" for s in e.subscripts)
     if any(n not in own for n in names):
@@ -275,19 +276,39 @@ def assumed(t: Term, givens: Sequence[Given]) -> tuple[Term, Given] | None:
 
 def common(terms: Sequence[Term]) -> tuple[Term, list[Term]]:
     """What all terms have as a factor, and what is left of each."""
-    if len(terms) < 2 or any(t.sums or t.guards for t in terms):
+    if len(terms) < 2 or any(t.guards for t in terms):
         return Term(Fraction(1)), list(terms)
+    summed = {r.name for t in terms for r in t.sums}
     tables = [dict(t.factors) for t in terms]
     shared: dict[Expr, int] = {}
     for base, exponent in tables[0].items():
         others = [t.get(base, 0) for t in tables]
         least = min(others) if exponent > 0 else max(others)
-        if least * exponent > 0:
+        if least * exponent > 0 and not summed & set(free_indices(base)):
             shared[base] = least
-    if not shared:
+    deltas = () if summed else tuple(
+        d for d in terms[0].deltas if all(d in t.deltas for t in terms))
+    numbers = {abs(t.number) for t in terms}
+    number = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    if not shared and not deltas and number == 1:
         return Term(Fraction(1)), list(terms)
-    rest = [cancelled(replace(t, factors=tuple(
-        (b, k - shared.get(b, 0)) for b, k in t.factors))) for t in terms]
-    return Term(Fraction(1), tuple(shared.items())), rest
+    rest = [cancelled(replace(
+        t, number=t.number / number, factors=tuple((b, k - shared.get(b, 0)) for b, k in t.factors),
+        deltas=tuple(d for d in t.deltas if d not in deltas))) for t in terms]
+    return Term(number, tuple(shared.items()), deltas), rest
 
 
+def gathered(terms: Sequence[Term]) -> list[Term]:
+    """Terms with deltas that are summed over the same indices and share factors, as one sum."""
+    groups: dict[object, list[Term]] = {}
+    for t in terms:
+        groups.setdefault((t.sums, t.guards) if t.sums and not t.guards else t, []).append(t)
+    found: list[Term] = []
+    for group in groups.values():
+        shared, rest = common([replace(t, sums=(), guards=()) for t in group])
+        if len(group) == 1 or not shared.factors or not any(t.deltas for t in group):
+            found += group
+        else:
+            bracket = (written(rest), 1)
+            found.append(replace(shared, factors=(bracket, *shared.factors), sums=group[0].sums))
+    return found

@@ -12,15 +12,28 @@ checked against what it was made from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from chainrule.algebra.terms import Term, replaced, terms_of
-from chainrule.document.mathtree import Fence, Identifier, Math, Num, Op, Power, Row, row
+from chainrule.document.mathtree import (
+    Fence,
+    Identifier,
+    Math,
+    Num,
+    Op,
+    Power,
+    Row,
+    Subscript,
+    row,
+)
 from chainrule.document.mathtree import Fraction as Quotient
 from chainrule.document.notation import Notation
 from chainrule.lang.expr import (
+    ONE,
     Apply,
+    ArgReduce,
+    Delta,
     Expr,
     IndexValue,
     Number,
@@ -30,10 +43,13 @@ from chainrule.lang.expr import (
     Select,
     free_indices,
     mul,
+    walk,
 )
 from chainrule.lang.integers import Integer, index
 
 _T = Identifier("T", upright=True)
+_ONES = Identifier("𝟏")
+_DIAG = Identifier("diag", upright=True)
 _PRODUCT, _FACTOR, _ATOM = 1, 2, 3  # how tightly a form binds
 _CELLWISE = frozenset({"add", "sub", "mul", "div", "neg", "pow", "square"})
 
@@ -46,8 +62,9 @@ class NoMatrixForm(Exception):
 class Form:
     """A scalar, vector or matrix: its typeset form, its cell as an index expression, its indices.
 
-    `cell` has the indices `on` free: none, the row, or the row and the column. `lying` is a
-    vector's form as a row, where that is no mere ᵀ; `inverse` says that it divides.
+    `cell` has the indices `on` free: none, the row, or the row and the column. `lying` is the
+    form transposed, where that is no mere ᵀ; `inverse` says that it divides; `trace` is the
+    product whose diagonal a vector is.
     """
 
     math: Math
@@ -56,6 +73,7 @@ class Form:
     binds: int = _ATOM
     lying: Math | None = None
     inverse: bool = False
+    trace: Math | None = None
 
     @property
     def row(self) -> Math:
@@ -66,7 +84,8 @@ class Form:
 
     def at(self, level: int) -> Math:
         """The typeset form, in brackets where it binds less tightly."""
-        return self.math if self.binds >= level else Fence(self.math)
+        closed = self.binds >= level or isinstance(self.math, Fence)
+        return self.math if closed else Fence(self.math)
 
 
 def transposed(a: Form) -> Form:
@@ -75,6 +94,8 @@ def transposed(a: Form) -> Form:
         return a
     if isinstance(a.math, Power) and a.math.exponent == _T:
         return Form(a.math.base, a.cell, a.on[::-1], _ATOM)
+    if a.lying is not None:
+        return Form(a.lying, a.cell, a.on[::-1], a.binds, a.math)
     return Form(Power(a.at(_ATOM), _T), a.cell, a.on[::-1], _ATOM)
 
 
@@ -115,8 +136,10 @@ class _Maker:
 
     def term(self, t: Term) -> Form:
         """A product summed over some indices."""
-        if t.guards or t.deltas:
-            raise NoMatrixForm("a bounded sum, or a delta")
+        if t.guards:
+            raise NoMatrixForm("a bounded sum")
+        if t.deltas:
+            return self.diagonal(t)
         pieces = [self.factor(base, exponent) for base, exponent in t.factors]
         summed = [r for r in t.sums]
         while summed:
@@ -125,13 +148,46 @@ class _Maker:
             summed = [r for r in summed if r.name != name]
         return self.joined(abs(t.number), pieces)
 
+    def diagonal(self, t: Term) -> Form:
+        """δ(i,j) times a vector is a diagonal matrix; times a number it is that times I.
+
+        δ(y,i) for a label y is e_y, the unit vector that has its 1 there.
+        """
+        if len(t.deltas) == len(self.on) == 1:
+            return self.unit(t)
+        names = {t.deltas[0].left.plain, t.deltas[0].right.plain}
+        if len(t.deltas) > 1 or len(self.on) != 2 or names != set(self.on):
+            raise NoMatrixForm("a delta")
+        first, second = self.on
+        rest = replace(t.at({second: index(first)}), deltas=())
+        if first not in rest.names():
+            form = _Maker((), self.notation).term(replace(rest, number=Fraction(1)))
+            unit = Form(Identifier("I"), t.deltas[0], self.on)
+            return self.scaled(abs(t.number), [] if form.cell == ONE else [form], unit)
+        inner = _Maker((first,), self.notation).term(rest)
+        return Form(row(_DIAG, Fence(inner.math)), mul(inner.cell, t.deltas[0]), self.on)
+
+    def unit(self, t: Term) -> Form:
+        """A number times the unit vector e_y."""
+        d, name = t.deltas[0], self.on[0]
+        place = d.left if d.right.plain == name else d.right
+        if name not in (d.left.plain, d.right.plain) or place.indices() or (
+                "e" in self.notation.tensors):
+            raise NoMatrixForm("a delta")
+        rest = replace(t.at({name: place}), number=Fraction(1), deltas=())
+        form = _Maker((), self.notation).term(rest)
+        unit = Form(Subscript(Identifier("e"), self.notation.integer(place)), d, self.on)
+        return self.scaled(abs(t.number), [] if form.cell == ONE else [form], unit)
+
     def factor(self, base: Expr, exponent: int) -> Form:
         """One factor as a form on its own indices."""
         form = self.cellwise(base)
         if exponent == 1:
             return form
         math, binds = form.math, form.binds
-        if abs(exponent) > 1:
+        if abs(exponent) == 2 and form.on and isinstance(math, Identifier | Subscript):
+            math, binds = row(math, Op("∘"), math), _PRODUCT
+        elif abs(exponent) > 1:
             times = Num(str(abs(exponent)))
             math = Power(form.at(_ATOM), row(Op("∘"), times) if form.on else times)
             binds = _ATOM
@@ -154,11 +210,28 @@ class _Maker:
             return self.bracket(e)
         if isinstance(e, Apply):
             return self.function(e)
-        if isinstance(e, Reduce) and not on:
+        if isinstance(e, Reduce) and e.op != "sum" and not on:
             return Form(self.notation.expression(e), e, (), _PRODUCT)
+        if isinstance(e, Reduce) and e.op == "sum" and len(on) < 2:
+            try:
+                return replace(_Maker(tuple(on), self.notation).sum(e), cell=e)
+            except NoMatrixForm:
+                if on:
+                    raise
+                return Form(self.notation.expression(e), e, (), _PRODUCT)
         if isinstance(e, Select):
-            raise NoMatrixForm("a choice of branches")
+            return self.choice(e, on)
         raise NoMatrixForm("no product of matrices")
+
+    def choice(self, e: Select, on: Sequence[str]) -> Form:
+        """A choice in each cell, as f'(z) of a ReLU: typeset with whole arrays in its branches."""
+        found = {self.cellwise(n).on for n in walk(e) if isinstance(n, Ref)} - {()}
+        if len(found) != 1 or any(isinstance(n, Reduce | ArgReduce | IndexValue | Delta)
+                                  for n in walk(e)):
+            raise NoMatrixForm("a choice between arrays of other axes")
+        typeset = self.notation.expression(e, lambda ref: self.notation.tensor(ref.tensor))
+        iverson = isinstance(typeset, Fence)
+        return Form(typeset if iverson else Fence(typeset), e, found.pop())
 
     def function(self, e: Apply) -> Form:
         """σ(z): a function on each cell."""
@@ -174,6 +247,8 @@ class _Maker:
         """Sums and products cell by cell: 1 - y, y - t, y ∘ (1 - y)."""
         parts = [self.cellwise(a) for a in e.args]
         on = max((form.on for form in parts), key=len)
+        if e.function in ("add", "sub") and on:
+            parts = [self.broadcast(form, on) for form in parts]
         if any(form.on not in ((), on) for form in parts):
             raise NoMatrixForm("arrays of other axes in one bracket")
         if e.function in ("add", "sub"):
@@ -189,10 +264,31 @@ class _Maker:
             return Form(Quotient(parts[0].math, parts[1].math), e, on, _FACTOR)
         if e.function in ("pow", "square") and not (len(parts) == 2 and parts[1].on):
             exponent = parts[1].math if len(parts) == 2 else Num("2")
+            if on and exponent == Num("2") and isinstance(parts[0].math, Identifier | Subscript):
+                return Form(row(parts[0].math, Op("∘"), parts[0].math), e, on, _PRODUCT)
             if on:
                 exponent = row(Op("∘"), exponent)
             return Form(Power(parts[0].at(_ATOM), exponent), e, on)
         raise NoMatrixForm("a quotient of arrays")
+
+    def broadcast(self, form: Form, on: tuple[str, ...]) -> Form:
+        """A vector in a bracket with a matrix: a 𝟏ᵀ, the same in every column, or 𝟏 aᵀ.
+
+        A number in a bracket with a vector is s · 𝟏; literal ones stay: 1 - y.
+        """
+        if not form.on and not isinstance(form.math, Num):
+            ones = _ONES if len(on) == 1 else _beside(_ONES, Power(_ONES, _T))
+            number = form.math if isinstance(form.math, Fence) else form.at(_FACTOR)
+            return Form(row(number, Op("·"), ones), form.cell, on, _PRODUCT)
+        if len(on) == 1:
+            return form
+        if len(form.on) == 2 and form.on != on:
+            form = transposed(form)
+        if len(form.on) != 1 or form.on[0] not in on:
+            return form
+        if form.on[0] == on[0]:
+            return Form(_beside(form.at(_FACTOR), Power(_ONES, _T)), form.cell, on, _PRODUCT)
+        return Form(_beside(_ONES, form.row), form.cell, on, _PRODUCT)
 
     # products
 
@@ -212,22 +308,23 @@ class _Maker:
         if len(matrices) == 1:
             free = first.on[0]
             right = vector if vector is not None else Form(
-                Identifier("1", upright=True), Number(1), (name,))
+                _ONES, Number(1), (name,))
             cell: Expr = Reduce("sum", (r,), None, mul(first.cell, right.cell))
             lying = _beside(right.row, transposed(first).at(_FACTOR))
             return [*rest, Form(_beside(first.at(_FACTOR), right.at(_FACTOR)), cell, (free,),
                                 _PRODUCT, lying)]
         second = self.away(matrices[1], name)
         if first.on[0] == second.on[1]:
-            raise NoMatrixForm("a trace of a product")
+            return [*rest, self.squares(first, second, vector, r)]
         cell = mul(first.cell, second.cell)
         middle = [first.at(_FACTOR)]
         if vector is not None:
             cell = mul(cell, vector.cell)
-            middle.append(row(Identifier("diag", upright=True), Fence(vector.math)))
+            middle.append(row(_DIAG, Fence(vector.math)))
+        lying = _beside(transposed(second).at(_FACTOR), *middle[1:], transposed(first).at(_FACTOR))
         middle.append(second.at(_FACTOR))
         return [*rest, Form(_beside(*middle), Reduce("sum", (r,), None, cell),
-                            (first.on[0], second.on[1]), _PRODUCT)]
+                            (first.on[0], second.on[1]), _PRODUCT, lying)]
 
     def towards(self, a: Form, name: str) -> Form:
         """The matrix with the index as its column."""
@@ -237,11 +334,29 @@ class _Maker:
         """The matrix with the index as its row."""
         return a if a.on[0] == name else transposed(a)
 
+    def squares(self, a: Form, b: Form, between: Form | None, r: Range) -> Form:
+        """The diagonal of a product of two matrices, which a sum makes a trace."""
+        cell = mul(a.cell, b.cell)
+        middle: list[Math] = []
+        if between is not None:
+            cell = mul(cell, between.cell)
+            middle = [row(_DIAG, Fence(between.math))]
+        first, second = a, b
+        if _turned(a) and _turned(b):  # the diagonal of Aᵀ Bᵀ is that of B A
+            first, second = transposed(b), transposed(a)
+        math = _beside(first.at(_FACTOR), *middle, second.at(_FACTOR))
+        return Form(row(_DIAG, Fence(math)), Reduce("sum", (r,), None, cell), (a.on[0],),
+                    trace=math)
+
     def inner(self, name: str, vectors: Sequence[Form], r: Range) -> Form:
         """aᵀ b, or 1ᵀ a."""
         transpose = _T
+        if len(vectors) == 1 and vectors[0].trace is not None:
+            own = vectors[0]
+            return Form(row(Identifier("tr", upright=True), Fence(own.trace or own.math)),
+                        Reduce("sum", (r,), None, own.cell), ())
         if len(vectors) == 1:
-            left = Form(Identifier("1", upright=True), Number(1), (name,))
+            left = Form(_ONES, Number(1), (name,))
             right = vectors[0]
         else:
             left, right = vectors[0], self.hadamard(vectors[1:])
@@ -281,23 +396,20 @@ class _Maker:
         if not self.on:
             return None
         if len(self.on) == 1:
-            if self.on[0] not in vectors:
-                raise NoMatrixForm("the same number in every cell")
-            return vectors[self.on[0]]
+            return vectors.get(self.on[0], Form(_ONES, ONE, self.on))
         rows, columns = (vectors.get(n) for n in self.on)
         if matrices:
             middle = self.hadamard(matrices)
             parts, cell = [middle.at(_FACTOR)], middle.cell
-            diag = Identifier("diag", upright=True)
             if rows is not None:
-                parts.insert(0, row(diag, Fence(rows.math)))
+                parts.insert(0, row(_DIAG, Fence(rows.math)))
                 cell = mul(rows.cell, cell)
             if columns is not None:
-                parts.append(row(diag, Fence(columns.math)))
+                parts.append(row(_DIAG, Fence(columns.math)))
                 cell = mul(cell, columns.cell)
             return middle if len(parts) == 1 else Form(_beside(*parts), cell, self.on, _PRODUCT)
-        if rows is None or columns is None:
-            raise NoMatrixForm("the same number along an axis")
+        rows = rows or Form(_ONES, ONE, self.on[:1])
+        columns = columns or Form(_ONES, ONE, self.on[1:])
         transpose = Power(columns.at(_ATOM), _T)
         return Form(_beside(rows.at(_FACTOR), transpose), mul(rows.cell, columns.cell), self.on,
                     _PRODUCT)
@@ -312,15 +424,27 @@ class _Maker:
             above.insert(0, Num(str(number.numerator)))
         if number.denominator != 1:
             below.insert(0, Num(str(number.denominator)))
+        if main is not None and not above and len(scalars) == len(below) == 1 and (
+                not isinstance(below[0], Num | Identifier)):
+            bottom = next(s.math for s in scalars)
+            over = Quotient(main.math, bottom)
+            lying = Quotient(main.row, bottom)
+            return Form(over, mul(cell, main.cell), main.on, _FACTOR, lying)
         factor: Math | None = _dotted(above) if above else None
         if below:
             factor = Quotient(factor or Num("1"), _dotted(below))
+        if main is None and len(scalars) == 1 and number == 1 and above:
+            return scalars[0]
         if main is None:
             return Form(factor or Num("1"), cell, (), _PRODUCT)
         if factor is None:
             return main
         return Form(row(factor, Op("·"), main.at(_PRODUCT)), mul(cell, main.cell), main.on,
                     _PRODUCT, row(factor, Op("·"), main.row))
+
+
+def _turned(a: Form) -> bool:
+    return isinstance(a.math, Power) and a.math.exponent == _T
 
 
 def _dotted(parts: Sequence[Math]) -> Math:

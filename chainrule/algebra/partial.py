@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chainrule.algebra.guards import settled
 from chainrule.algebra.terms import replaced
 from chainrule.lang.expr import (
     ONE,
@@ -74,7 +75,7 @@ def _applied(e: Apply, name: str, at: Sequence[Integer]) -> Expr:
         if not reads(argument, name):
             continue
         inner = partial(argument, name, at)
-        factor = FUNCTIONS[e.function].partials[k](*e.args, e)
+        factor = settled(FUNCTIONS[e.function].partials[k](*e.args, e))
         if inner == ZERO or factor == ZERO:
             continue
         first = k == 0 and len(e.args) == 2

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import permutations
 from typing import Final
 
+from chainrule.algebra.alike import factor_key, term_key
+from chainrule.algebra.guards import in_order, opposite, undecided
 from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import (
     ONE,
@@ -29,6 +30,7 @@ from chainrule.lang.expr import (
     Range,
     Read,
     Reduce,
+    Ref,
     Select,
     add,
     at_indices,
@@ -44,10 +46,9 @@ from chainrule.lang.expr import (
     sub,
     walk,
 )
+from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.integers import Index, Integer, index, product
 from chainrule.lang.program import fresh
-
-_RENAMED: Final = 5  # that many summed indices are renamed in every order to compare two terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,9 @@ def replaced(e: Expr, places: Mapping[str, Integer]) -> Expr:
 
 
 UNIT: Final = Term(Fraction(1))
+_TOTAL: Final = frozenset(FUNCTIONS) - frozenset({
+    "div", "pow", "ln", "log2", "log10", "log1p", "xlogy", "sqrt", "asin", "acos", "acosh",
+    "atanh"})  # functions that have a value everywhere
 
 
 def terms_of(e: Expr, taken: Iterable[str] = ()) -> list[Term]:
@@ -149,6 +153,9 @@ def _terms(e: Expr, taken: set[str]) -> list[Term]:
         return _applied(e, taken)
     if isinstance(e, Select) and _hides_delta(e):
         return _selected(e, taken)
+    if isinstance(e, IndexValue) and len(e.value.terms) == 1 and e.value.constant is None:
+        monomial, times = e.value.terms[0]  # 2N is 2 times N
+        return [Term(Fraction(times), ((IndexValue(Integer(((monomial, 1),))), 1),))]
     return [Term(Fraction(1), ((e, 1),))]
 
 
@@ -159,11 +166,31 @@ def _selected(e: Select, taken: set[str]) -> list[Term]:
     deltas = every[0].deltas
     if all(t.deltas == deltas and not t.sums and not t.guards for t in every):
         bare = [[replace(t, deltas=()) for t in side] for side in (then, otherwise)]
-        choice = Select(e.condition, written(bare[0]), written(bare[1]))
+        first, second = (written(collected([cancelled(t) for t in side])) for side in bare)
+        choice = Select(e.condition, first, second)
         return [Term(Fraction(1), ((choice, 1),), deltas)]
-    one, other = Select(e.condition, ONE, Number(0)), Select(e.condition, Number(0), ONE)
-    return [*(t.times(Term(Fraction(1), ((one, 1),))) for t in then),
-            *(t.times(Term(Fraction(1), ((other, 1),))) for t in otherwise)]
+    return [*(_under(e.condition, t) for t in then),
+            *(_under(opposite(e.condition), t) for t in otherwise)]
+
+
+def _under(condition: Expr, t: Term) -> Term:
+    """A term that counts where a condition holds: times [condition], or not looked at elsewhere.
+
+    A guard is needed where the term may have no value outside of it: what reads at other places,
+    divides or takes logarithms.
+    """
+    if any(isinstance(node, IndexValue) for node in walk(condition)) or not _total(t):
+        return replace(t, guards=(*t.guards, condition))
+    return t.times(Term(Fraction(1), ((Select(condition, ONE, Number(0)), 1),)))
+
+
+def _total(t: Term) -> bool:
+    """Whether a term plainly has a value everywhere."""
+    return all(exponent > 0 and not any(
+        isinstance(node, Reduce | ArgReduce) or (
+            isinstance(node, Ref) and any(s.plain is None for s in node.subscripts)) or (
+            isinstance(node, Apply) and node.function not in _TOTAL)
+        for node in walk(base)) for base, exponent in t.factors)
 
 
 def _applied(e: Apply, taken: set[str]) -> list[Term]:
@@ -181,7 +208,10 @@ def _applied(e: Apply, taken: set[str]) -> list[Term]:
             inverse = Term(1 / one.number, tuple((b, -k) for b, k in one.factors))
         else:
             inverse = Term(Fraction(1), ((e.args[1], -1),))
-        return [t.times(inverse) for t in _terms(e.args[0], taken)]
+        above = _terms(e.args[0], taken)
+        if len(above) > 1 and not _hides_delta(e.args[0]):  # a bracket stays closed
+            above = [Term(Fraction(1), ((e.args[0], 1),))]
+        return [t.times(inverse) for t in above]
     if e.function in ("pow", "square"):
         exponent = Number(2) if e.function == "square" else e.args[1]
         if isinstance(exponent, Number) and isinstance(exponent.value, int):
@@ -273,12 +303,14 @@ def contracted(t: Term, sizes: Mapping[str, Integer]) -> Term | None:
     return None
 
 
-def solved(t: Term) -> Term | None:
+def solved(t: Term, sizes: Mapping[str, Integer] | None = None) -> Term | None:
     """The term with one delta on compound subscripts gone; None where there is none.
 
     δ(i + k - 1, m) in a sum over i says that i is m - k + 1, where that is an index at all: the
-    term gets the guard 0 <= m - k + 1 < I.
+    term gets the guard 0 <= m - k + 1 < I, but for what always holds. `sizes` are the ranges of the
+    free indices.
     """
+    ranges = {**(sizes or {}), **{r.name: r.size for r in t.sums if r.size is not None}}
     for k, d in enumerate(t.deltas):
         difference = d.left - d.right
         for summed in t.sums:
@@ -287,11 +319,14 @@ def solved(t: Term) -> Term | None:
             rest = difference.without(one)
             if factor not in (1, -1) or summed.name in rest.indices() or summed.size is None:
                 continue
-            place = -rest if factor == 1 else rest
+            place = in_order(-rest if factor == 1 else rest)
             guard = Apply("and", (Apply("le", (Number(0), IndexValue(place))),
                                   Apply("lt", (IndexValue(place), _size(summed.size)))))
             found = _without(t, k, summed, place)
-            return replace(found, guards=(*found.guards, guard))
+            needed = undecided([guard], ranges)
+            if needed is None:  # no cell is ever there
+                return Term(Fraction(0))
+            return replace(found, guards=(*found.guards, *needed))
     return None
 
 
@@ -320,8 +355,11 @@ def _covers(summed: Range, other: Integer, reach: Mapping[str, Integer]) -> bool
 
 
 def cancelled(t: Term) -> Term:
-    """The term without factors to the power 0, roots squared taken out."""
-    table: dict[Expr, int] = {}
+    """The term with equal factors merged, however they are written, and those to the power 0 gone.
+
+    Roots squared are taken out; what stands over its own root is one root less.
+    """
+    found: dict[str, tuple[Expr, Fraction, Fraction, int]] = {}
     number = t.number
     for base, exponent in t.factors:
         if isinstance(base, Apply) and base.function == "sqrt" and exponent % 2 == 0:
@@ -329,34 +367,71 @@ def cancelled(t: Term) -> Term:
         if isinstance(base, Number) and isinstance(base.value, int | Fraction) and base.value:
             number *= Fraction(base.value) ** exponent
             continue
-        table[base] = table.get(base, 0) + exponent
-    return replace(t, number=number, factors=tuple((b, k) for b, k in table.items() if k))
+        scale, text, power_of = factor_key(base)
+        before = found.get(text)
+        if before is None or not (scale and before[1]):
+            own = text if before is None else f"{text}#{len(found)}"
+            found[own] = (base, scale, power_of, exponent)
+            continue
+        times = power_of / before[2] * exponent  # exp(-u) is exp(u) to the power -1
+        if times.denominator != 1 or abs(scale / before[1]) != 1:
+            found[f"{text}#{len(found)}"] = (base, scale, power_of, exponent)
+            continue
+        number *= (scale / before[1]) ** exponent
+        found[text] = (*before[:3], before[3] + int(times))
+    factors = [(base, k) for base, _, _, k in found.values() if k]
+    return replace(t, number=number, factors=tuple(_unrooted(factors)))
+
+
+def _unrooted(factors: list[tuple[Expr, int]]) -> list[tuple[Expr, int]]:
+    """sqrt(u)/u as 1/sqrt(u), and u/sqrt(u) as sqrt(u)."""
+    roots = [b for b, _ in factors if isinstance(b, Apply) and b.function == "sqrt"]
+    table = dict(factors)
+    for root in roots:
+        inside = root.args[0]
+        if table.get(inside, 0) * table[root] < 0:
+            table[root] += 2 * table.pop(inside)
+            if table[root] % 2 == 0:
+                table[inside] = table.pop(root) // 2
+    return list(table.items())
 
 
 def collected(terms: Sequence[Term]) -> list[Term]:
-    """Like terms added up, those that cancel gone; the first of each kind keeps its place."""
-    found: dict[object, Term] = {}
+    """Like terms added up, those that cancel gone; the first of each kind keeps its place.
+
+    A bracket that stands alone is opened where something in it meets its like.
+    """
+    together = _merged(terms)
+    opened = [inner for t in together for inner in _alone(t)]
+    if len(opened) == len(together) or len(together) == 1:
+        return together
+    merged = _merged(opened)
+    return merged if len(merged) < len(opened) else together
+
+
+def _alone(t: Term) -> list[Term]:
+    """The terms of a bracket that is the only factor; else the term itself."""
+    if len(t.factors) == 1 and t.factors[0][1] == 1 and not (t.sums or t.guards or t.deltas):
+        base = t.factors[0][0]
+        if isinstance(base, Apply) and base.function in ("add", "sub"):
+            return [replace(inner, number=inner.number * t.number)
+                    for inner in terms_of(base, t.names())]
+    return [t]
+
+
+def _merged(terms: Sequence[Term]) -> list[Term]:
+    """Terms of one key added up."""
+    found: dict[str, tuple[Term, Fraction]] = {}
     for t in terms:
-        key = key_of(t)
-        before = found.get(key)
-        found[key] = t if before is None else replace(before, number=before.number + t.number)
-    return [t for t in found.values() if t.number]
-
-
-def key_of(t: Term) -> object:
-    """What two terms have in common that differ in their numbers and in summed names only."""
-    names = [r.name for r in t.sums]
-    if len(names) > _RENAMED:
-        return (frozenset(t.factors), frozenset(t.deltas), frozenset(t.sums), t.guards)
-    keys = []
-    for order in permutations(range(len(names))):
-        places = {name: index(f"#{order[k]}") for k, name in enumerate(names)}
-        moved = t.at(places)
-        sizes = tuple(sorted((order[k], str(r.size)) for k, r in enumerate(t.sums)))
-        keys.append((sizes, frozenset((canonical(b), n) for b, n in moved.factors),
-                     frozenset(frozenset((d.left, d.right)) for d in moved.deltas),
-                     frozenset(moved.guards)))
-    return min(keys, key=repr) if len(keys) > 1 else keys[0]
+        scale, key = term_key(t.factors, t.deltas, t.sums, t.guards)
+        if not scale:
+            continue
+        if key in found:
+            before, own = found[key]
+            found[key] = (replace(before, number=before.number + t.number * scale / own), own)
+        else:
+            found[key] = (t, scale)
+    return [t for t, _ in found.values() if t.number]
 
 
 def level(e: Expr) -> Expr:

@@ -185,9 +185,10 @@ GREEK: dict[str, str] = dict(pair.split(" ") for pair in _GREEK.split(","))
 # LaTeX, in math mode, of each character that is not its own spelling.
 SYMBOLS: dict[str, str] = {letter: f"\\{name}" for name, letter in GREEK.items()} | {
     "ε": r"\varepsilon", "ϵ": r"\epsilon", "ϑ": r"\vartheta", "φ": r"\varphi", "ϕ": r"\phi",
-    "µ": r"\mu", "ℓ": r"\ell", "ℝ": r"\mathbb{R}", "ℕ": r"\mathbb{N}", "ℤ": r"\mathbb{Z}",
+    "µ": r"\mu", "𝟏": r"\mathbf{1}", "ℓ": r"\ell", "ℝ": r"\mathbb{R}", "ℕ": r"\mathbb{N}",
+    "ℤ": r"\mathbb{Z}",
     "−": "-", "·": r"\cdot", "⋅": r"\cdot", "×": r"\times", "÷": r"\div", "±": r"\pm",
-    "∘": r"\circ", "⊙": r"\odot", "⊗": r"\otimes", "⊕": r"\oplus", "∗": r"\ast",
+    "∘": r"\circ", "⊙": r"\odot", "⊘": r"\oslash", "⊗": r"\otimes", "⊕": r"\oplus", "∗": r"\ast",
     "≈": r"\approx", "≠": r"\neq", "≤": r"\leq", "≥": r"\geq", "≡": r"\equiv", "≪": r"\ll",
     "≫": r"\gg", "∝": r"\propto", "∼": r"\sim", "∈": r"\in", "∉": r"\notin", "⊂": r"\subset",
     "⊆": r"\subseteq", "∪": r"\cup", "∩": r"\cap", "∅": r"\emptyset", "→": r"\to",
@@ -211,7 +212,7 @@ SUBSCRIPTS = dict(
         strict=True,
     )
 )
-SUPERSCRIPTS = dict(zip("0123456789+-()nijkmtxT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵐᵗˣᵀ", strict=True))
+SUPERSCRIPTS = dict(zip("0123456789+-()nijklmtxLT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏˡᵐᵗˣᴸᵀ", strict=True))
 LOWERED: dict[str, str] = {small: plain for plain, small in SUBSCRIPTS.items()}
 RAISED: dict[str, str] = {small: plain for plain, small in SUPERSCRIPTS.items()}
 COMBINING: dict[str, str] = {"bar": "\u0304", "dot": "\u0307", "hat": "\u0302", "tilde": "\u0303"}
@@ -282,7 +283,8 @@ def is_loose(m: Math, product: bool) -> bool:
     if any(name in SUMS or name not in "·⋅×*" for name in binary):
         return True
     differential = items[0] == Op("∂") or items[0] == Identifier("d") or items[0] == Op("∇")
-    return product and not (differential and len(operators) <= 1)
+    several = all(name == "∂" for _, name in operators)  # ∂w∂v, below ∂²
+    return product and not (differential and (len(operators) <= 1 or several))
 
 
 def needs_fence(base: Math) -> bool:

@@ -68,7 +68,8 @@ def _text_row(m: Row, tight: bool) -> str:
             alone = isinstance(item, Fence) and isinstance(items[i - 1], Identifier | Subscript)
             coefficient = isinstance(items[i - 1], Num) and not isinstance(item, Num | Fraction)
             words = isinstance(item, Words) or isinstance(items[i - 1], Words)
-            if not (alone or coefficient or words or tight):
+            second = isinstance(items[i - 1], Power) and items[i - 1].base == Op("∂")  # type: ignore[attr-defined]
+            if not (alone or coefficient or words or tight or second):
                 pieces.append(" ")
         elif i and isinstance(items[i - 1], Op) and items[i - 1].text in BIG:  # type: ignore[attr-defined]
             pieces.append(" ")
@@ -107,7 +108,8 @@ def _lowered(sub: Math, unicode: bool = True) -> str:
 
 def _raised(sup: Math) -> str:
     inner = text(sup, tight=True)
-    if inner and len(inner) <= 4 and all(c in SUPERSCRIPTS for c in inner):
+    short = len(inner) <= (5 if isinstance(sup, Fence) else 4)  # (l+1) numbers a layer
+    if inner and short and all(c in SUPERSCRIPTS for c in inner):
         return "".join(SUPERSCRIPTS[c] for c in inner)
     return f"^{inner}" if display_width(inner) == 1 or inner.isalnum() else f"^({inner})"
 

@@ -46,9 +46,11 @@ from chainrule.lang.expr import (
     Reduce,
     Ref,
     Select,
+    free_indices,
+    walk,
 )
 from chainrule.lang.functions import FUNCTIONS
-from chainrule.lang.integers import Atom, Floor, Integer
+from chainrule.lang.integers import Atom, Floor, Integer, Monomial
 from chainrule.lang.program import Tensor
 
 # how tightly an expression binds: what stands inside something tighter gets brackets
@@ -237,11 +239,18 @@ class Notation:
 
     def _apply(self, e: Apply, value: Value | None) -> tuple[Math, int]:
         form, *symbols = FUNCTIONS[e.function].notation
+        between = _between(e)
+        if between is not None:
+            low, first, middle, second, high = between
+            parts = [self._at(part, value, _SUM) for part in (low, middle, high)]
+            return row(parts[0], first, parts[1], second, parts[2]), _RELATION
         if form == "infix":
             level = _INFIX.get(symbols[0], _RELATION)
             literal = isinstance(e.args[0], Number) and symbols[0] == "·"
             left = (self.expression(e.args[0], value) if literal
                     else self._at(e.args[0], value, level if level != _RELATION else _SUM))
+            if symbols[0] == "·" and _ending(e.args[0]) & _letters(e.args[1]):
+                left = Fence(left)  # (Σ_j a_j) · b_j
             associative = symbols[0] in ("+", "·")
             right = self._at(e.args[1], value, level if associative else level + 1)
             if leads_with_minus(right):
@@ -298,7 +307,8 @@ class Notation:
             if number is not None and op != "sum":
                 inside += ["<", Num(str(number))]
         if condition is not None:
-            inside += [",", self.expression(condition, value)]
+            for part in _both(condition):
+                inside += [",", self.expression(part, value)]
         return Under(Op("Σ" if op == "sum" else op), row(*inside))
 
     # subscripts and sizes
@@ -308,7 +318,7 @@ class Notation:
         if p.plain is not None:
             return symbol(p.plain)
         items: list[Math | str] = []
-        for monomial, c in p.terms:
+        for monomial, c in _ordered(p):
             if items or c < 0:
                 items.append("-" if c < 0 else "+")
             factors: list[Math] = [self._atom(a) for a in monomial]
@@ -329,16 +339,18 @@ class Notation:
                          "⌊", "⌋")
         if isinstance(a, Read):
             return self.ref(a.ref)
-        return symbol(str(a))
+        return _member(str(a), raised=False) if str(a).endswith(")") else symbol(str(a))
 
 
 def symbol(name: str) -> Math:
     """A name as a textbook would print it: x1 is x₁, alpha is α, loss_n is loss with subscript n.
 
     >>> from chainrule.document.mathtree import text
-    >>> [text(symbol(n)) for n in ("x1", "alpha0", "x_max", "W2", "loss")]
-    ['x₁', 'α₀', 'xₘₐₓ', 'W₂', 'loss']
+    >>> [text(symbol(n)) for n in ("x1", "alpha0", "x_max", "W2", "loss", "z(l-1)")]
+    ['x₁', 'α₀', 'xₘₐₓ', 'W₂', 'loss', 'z⁽ˡ⁻¹⁾']
     """
+    if name.endswith(")"):
+        return _member(name)
     match = re.fullmatch(r"([^\W\d_]+?[\u0300-\u036f]?)_?(\d+|(?<=_)\w+)", name)
     if match is None:
         return _base(name)
@@ -346,8 +358,18 @@ def symbol(name: str) -> Math:
     return Subscript(_base(base), Num(sub) if sub.isdigit() else _base(sub))
 
 
+def _member(name: str, raised: bool = True) -> Math:
+    """A member of a family: z(l+1) is z⁽ˡ⁺¹⁾, and a size n(l) is n with subscript l."""
+    head, _, layer = name[:-1].partition("(")
+    parts = [p for p in re.split(r"([+-])", layer) if p]
+    items = [Op(p) if p in "+-" else Num(p) if p.isdigit() else _base(p) for p in parts]
+    level = items[0] if len(items) == 1 else Row(tuple(items))
+    return Power(symbol(head), Fence(level)) if raised else Subscript(symbol(head), level)
+
+
 def _base(name: str) -> Math:
-    return Identifier(GREEK.get(name, name), upright=len(name) > 1 and name not in GREEK)
+    letter = GREEK.get("lambda" if name == "lam" else name)
+    return Identifier(letter or name, upright=len(name) > 1 and letter is None)
 
 
 def _subscripted(base: Math, subscripts: tuple[Math, ...]) -> Math:
@@ -368,9 +390,57 @@ def _subscripted(base: Math, subscripts: tuple[Math, ...]) -> Math:
         top = Fence(core.sub) if isinstance(core.sub, Num) else core.sub
         letter = core.base if accent is None else Accent(core.base, accent)
         return Both(letter, only, top)
+    if isinstance(core, Power) and isinstance(core.exponent, Fence):
+        letter = core.base if accent is None else Accent(core.base, accent)
+        if isinstance(letter, Subscript):
+            return Both(letter.base, row(letter.sub, ",", only), core.exponent)
+        return Both(letter, only, core.exponent)
     if isinstance(core, Fraction | Row):
         return Subscript(Fence(core), only)
     return Subscript(base, only)
+
+
+def _ending(e: Expr) -> set[str]:
+    """What the sum at the end of a product runs over, if there is one."""
+    while isinstance(e, Apply) and e.function in ("mul", "neg"):
+        e = e.args[-1]
+    return {r.name for r in e.indices} if isinstance(e, Reduce) else set()
+
+
+def _letters(e: Expr) -> set[str]:
+    """The indices of an expression, free or summed over."""
+    return set(free_indices(e)) | {r.name for node in walk(e) if isinstance(node, Reduce)
+                                   for r in node.indices}
+
+
+def _ordered(p: Integer) -> list[tuple[Monomial, int]]:
+    """The terms of a subscript as they are written: k - a + 1, not -a + 1 + k."""
+    terms = list(p.terms)
+    if all(c > 0 for _, c in terms):
+        return terms
+    leads = any(c > 0 and monomial for monomial, c in terms)
+    return sorted(terms, key=lambda term: (leads and not term[0], term[1] < 0))
+
+
+def _both(e: Expr) -> list[Expr]:
+    """The conditions that an `and` joins, a double inequality being one."""
+    if isinstance(e, Apply) and e.function == "and" and _between(e) is None:
+        return [part for a in e.args for part in _both(a)]
+    return [e]
+
+
+def _between(e: Apply) -> tuple[Expr, str, Expr, str, Expr] | None:
+    """The parts of `a <= b and b < c`, which is written a ≤ b < c."""
+    signs = {"le": "≤", "lt": "<"}
+    if e.function != "and":
+        return None
+    first, second = e.args
+    if isinstance(first, Apply) and isinstance(second, Apply) and (
+            first.function in signs and second.function in signs
+            and first.args[1] == second.args[0]):
+        low, middle = first.args
+        return low, signs[first.function], middle, signs[second.function], second.args[1]
+    return None
 
 
 def leads_with_minus(m: Math) -> bool:

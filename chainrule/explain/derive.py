@@ -13,26 +13,27 @@ number and against the derivative that the program would run. A line that fails 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from chainrule.algebra.fold import (
+    Definition,
     Given,
     assumed,
     common,
     definition,
     folded,
+    gathered,
 )
 from chainrule.algebra.matrix import Form, NoMatrixForm, matrix_form, reads_back
+from chainrule.algebra.opening import shorter, tidied
 from chainrule.algebra.partial import partial, reads
+from chainrule.algebra.scopes import unshadowed
 from chainrule.algebra.terms import (
     Term,
     cancelled,
-    canonical,
     collected,
     contracted,
-    letter,
-    level,
     replaced,
     solved,
     term_written,
@@ -40,93 +41,52 @@ from chainrule.algebra.terms import (
     written,
 )
 from chainrule.diff.activity import active
-from chainrule.document.notation import Notation, symbol
 from chainrule.errors import DerivativeError, did_you_mean
+from chainrule.explain.cases import cases_of, where
+from chainrule.explain.derivation_letters import Letters, printed, relettered
+from chainrule.explain.derivation_notation import PartialNotation
+from chainrule.explain.derivations import (
+    Case,
+    Derivation,
+    Derived,
+    Line,
+    Use,
+    alike,
+    closed_forms,
+)
 from chainrule.explain.derive_check import Points
 from chainrule.lang.expr import (
     ONE,
     ZERO,
+    Apply,
     Delta,
     Expr,
     Range,
     Reduce,
     Ref,
     Select,
-    children,
-    free_indices,
     move,
     mul,
-    rebuild,
     walk,
 )
 from chainrule.lang.integers import Integer, index
-from chainrule.lang.program import Equation, Program, Tensor, fresh
+from chainrule.lang.program import Equation, Program
 
 _SHORT = 2  # terms of a derivative that is put in where it is used, rather than named
+_LONG = 6  # and where that is shorter in the end
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a chain: the expression, the rule that gave it, and why it may."""
-
-    rule: str
-    after: Expr
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One use of a quantity: the equation of `target`, at these indices, and its derivative."""
-
-    target: str
-    indices: tuple[str, ...]
-    cell: tuple[Integer, ...]
-    lines: tuple[Line, ...]
-    result: Expr
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """The derivative of the output by one cell of a tensor: uses, lines, result."""
-
-    tensor: str
-    indices: tuple[str, ...]
-    uses: tuple[Use, ...]
-    lines: tuple[Line, ...]
-    result: Expr
-    matrix: Form | None = None
-
-
-@dataclass(slots=True)
-class Derivation:
-    """All derivatives on the way from an output to what was asked for, in the order worked."""
-
-    program: Program
-    of: str
-    wrt: tuple[str, ...]
-    givens: tuple[Given, ...]
-    outer: tuple[str, ...] = ()  # the indices of the output's cell that is differentiated
-    found: dict[str, Derived] = field(default_factory=dict)
-
-    def name(self, tensor: str) -> str:
-        """What ∂L/∂tensor is called in expressions."""
-        return fresh(f"d{self.of}_d{tensor}", self.program.tensors)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The program's tensors and the derivatives, for typesetting."""
-        table = dict(self.program.tensors)
-        for name in self.found:
-            shape = self.program.tensors[self.of].shape + self.program.tensors[name].shape
-            table[self.name(name)] = Tensor(self.name(name), shape, adjoint_of=name)
-        return table
+__all__ = ["Derivation", "Derived", "Line", "Use", "closed_forms", "derive", "simplify"]
 
 
 def derive(
     program: Program, of: str | None = None, wrt: Sequence[str] = (),
     givens: Sequence[Given] = (), check: bool = True,
+    earlier: Mapping[str, tuple[str, str]] | None = None, gradients: Sequence[str] = (),
 ) -> Derivation:
     """The derivative of an output, or of any of its cells, by each of `wrt`, step by step.
 
+    `earlier` names the tensors of the program that are derivatives already: of what, by what.
+    `gradients` are derivatives under names of their own.
     Raises `DerivativeError` for a name that is unknown, `UnsoundStepError` for a bug of ours.
     """
     target = of or program.outputs[-1]
@@ -136,7 +96,15 @@ def derive(
             raise DerivativeError(f"the program has no {name}", None, did_you_mean(name, known))
     wanted = tuple(wrt) or tuple(
         n for n in program.inputs if program.tensors[n].kind == "real")
-    return _Deriver(program, target, wanted, tuple(givens), check).run()
+    return _Deriver(program, target, wanted, tuple(givens), check, earlier or {}, gradients).run()
+
+
+def simplify(
+    program: Program, e: Expr, sizes: Mapping[str, Integer], givens: Sequence[Given] = (),
+) -> list[Line]:
+    """The moves of a derivation on an expression in a program's names, a line each."""
+    deriver = _Deriver(program, program.outputs[-1], (), tuple(givens), False, {})
+    return deriver.simplified(terms_of(e, [*sizes, *program.tensors]), e, sizes)
 
 
 class _Deriver:
@@ -144,78 +112,111 @@ class _Deriver:
 
     def __init__(
         self, program: Program, of: str, wrt: tuple[str, ...], givens: tuple[Given, ...],
-        check: bool,
+        check: bool, earlier: Mapping[str, tuple[str, str]], gradients: Sequence[str] = (),
     ) -> None:
         self.program = program
         self.of = of
-        self.outer: tuple[str, ...] = ()
-        self.result = Derivation(program, of, wrt, givens)
-        self.definitions = [d for d in map(definition, program.equations) if d is not None]
+        self.result = Derivation(program, of, wrt, givens, earlier=earlier)
+        self.definitions = [d for e in program.equations if (d := definition(e)) is not None
+                            and (
+                                _normalised(d) or e.target not in {*earlier, *gradients})]
         self.check = check
+        self.letters = Letters(program, of)
+        self.outer = self.letters.outer
         self.labels = {f"@{n}": t.below for n, t in program.tensors.items()
                        if t.below is not None}
         self.points: Points | None = None
 
     def run(self) -> Derivation:
         """Each tensor between the output and what was asked for, from the output back."""
-        self.outer = self.indices_of(self.of)
         self.result.outer = self.outer
         moving = active(self.program, [self.of], self.result.wrt)
         order = [n for n in dict.fromkeys(e.target for e in self.program.equations)
                  if n in moving and n != self.of][::-1]
         order += [n for n in self.result.wrt if n in moving and n not in order and n != self.of]
         if self.check:
-            self.points = Points(self.program, self.of, order, self.result.givens)
+            self.points = Points(self.program, self.of,
+                                 {n: self.result.name(n) for n in order}, self.result.givens)
+            self.result.points = self.points
         for name in order:
             self.result.found[name] = self.quantity(name)
         return self.result
 
     def quantity(self, name: str) -> Derived:
         """∂L/∂name at one of its cells."""
-        indices = self.indices_of(name)
+        indices = self.letters.indices_of(name)
         at = tuple(map(index, indices))
-        uses = []
-        total: list[Term] = []
+        uses = [self.use(e, name, at, set(indices)) for e in self.program.equations
+                if (e.target == self.of or e.target in self.result.found)
+                and reads(e.body, name)]
+        raw, lines = self.put_in(uses, name, indices)
+        if any(self.could_stand(use.target) for use in uses):
+            long, other = self.put_in(uses, name, indices, _LONG)
+            if _length(other[-1].after) <= _length(lines[-1].after):
+                raw, lines = long, other
+        result = lines[-1].after if lines else raw
+        self.verify(name, indices, [raw, *(line.after for line in lines)])
+        found = Derived(name, indices, tuple(uses), tuple(lines), result)
+        return replace(found, matrix=self.matrix(found), cases=self.cases(found))
+
+    def put_in(
+        self, uses: Sequence[Use], name: str, indices: tuple[str, ...], short: int = _SHORT
+    ) -> tuple[Expr, list[Line]]:
+        """The chain rule with what is known put in, and the lines that simplify it."""
         raw: Expr = ZERO
+        seen: dict[str, list[Equation]] = {}
         for e in self.program.equations:
-            if e.target != self.of and e.target not in self.result.found:
-                continue
-            if not reads(e.body, name):
-                continue
-            use = self.use(e, name, at, set(indices))
-            uses.append(use)
-            upstream = self.upstream(e.target, use.cell)
-            ranges = () if use.indices == self.outer and e.target == self.of else self.ranges(
+            seen.setdefault(e.target, []).append(e)
+        for use in uses:
+            e = next(e for e in seen[use.target] if reads(e.body, name))
+            seen[use.target] = [other for other in seen[use.target] if other is not e]
+            ranges = () if use.indices == self.outer and use.target == self.of else self.ranges(
                 e, use.indices)
-            product = mul(upstream, use.result)
+            product = _beside(self.upstream(use.target, use.cell, short), use.result)
             part = Reduce("sum", ranges, None, product) if ranges else product
             raw = part if raw == ZERO else raw + part
+        raw = self.clear(raw, {*indices, *self.outer})
         lines: list[Line] = []
         trivial = len(uses) == 1 and uses[0].target == self.of
         if not trivial:
             lines.append(Line("put in", raw, "what was found above, put in"))
         total = terms_of(raw, [*indices, *self.outer, *self.program.tensors])
-        lines += self.simplified(total, raw, self.sizes_of(name, at))
-        if trivial and lines and canonical(lines[-1].after) == canonical(raw):
-            lines = []
-        result = lines[-1].after if lines else raw
-        self.verify(name, indices, [raw, *(line.after for line in lines)])
-        found = Derived(name, indices, tuple(uses), tuple(lines), result)
-        return replace(found, matrix=self.matrix(found))
+        lines += self.simplified(total, raw, self.sizes_of(name, tuple(map(index, indices))))
+        if trivial and lines and _length(lines[-1].after) >= _length(raw):
+            lines = []  # as good as it was
+        return raw, lines
+
+    def could_stand(self, target: str) -> bool:
+        """Whether a derivative that has a name could be put in as it is, if that were shorter."""
+        if target == self.of:
+            return False
+        result = self.result.found[target].result
+        return _SHORT < len(terms_of(result)) <= _LONG and not any(
+            isinstance(node, Reduce) for node in walk(result))
 
     def matrix(self, found: Derived) -> Form | None:
         """The result in matrix notation, checked; None where it has no such form."""
-        if self.outer:
-            return None
-        notation = Notation(self.result.tensors(), style="partial", loss=symbol(self.of))
+        on = (*self.outer, *found.indices)
+        notation = PartialNotation(self.result.tensors(), self.result.derivatives())
         try:
-            form = matrix_form(found.result, found.indices, notation)
+            form = matrix_form(found.result, on, notation)
         except NoMatrixForm:
             return None
         if self.points is not None:
             sizes = self.sizes_of(found.tensor, tuple(map(index, found.indices)))
-            self.points.agree([reads_back(form, found.indices), found.result], sizes)
+            self.points.agree([reads_back(form, on), found.result], sizes)
         return form
+
+    def cases(self, found: Derived) -> tuple[Case, ...]:
+        """What a result is where the subscripts of its deltas are equal, and where they differ."""
+        cases = tuple(replace(case, result=self.clear(
+            case.result, {*found.indices, *self.outer})) for case in cases_of(found.result))
+        if self.points is not None:
+            for case in cases:
+                at = tuple(map(index, found.indices))
+                self.points.agree([where(case, case.result), where(case, found.result)],
+                                  self.sizes_of(found.tensor, at))
+        return cases
 
     def use(self, e: Equation, name: str, at: tuple[Integer, ...], taken: set[str]) -> Use:
         """The local derivative of one equation by one cell."""
@@ -225,14 +226,15 @@ class _Deriver:
         used |= {r.name for node in walk(e.body) if isinstance(node, Reduce) for r in node.indices}
         indices = []
         for r in e.ranges:
-            letter = r.name if r.name not in used else self.letter(used | set(places))
+            letter = r.name if r.name not in used else self.letters.beside(
+                r.name, used | set(places))
             if own:  # the cell that is differentiated: its indices are those of the output
                 axis = [s.plain for s in e.subscripts].index(r.name)
                 letter = self.outer[axis]
             used.add(letter)
             places[r.name] = index(letter)
             indices.append(letter)
-        body = self.apart(replaced(e.body, places), {*indices, *taken})
+        body = self.letters.apart(replaced(e.body, places), {*indices, *taken})
         raw = partial(body, name, at)
         if e.condition is not None:
             raw = mul(raw, Select(replaced(e.condition, places), ONE, ZERO))
@@ -253,29 +255,32 @@ class _Deriver:
     ) -> list[Line]:
         """The moves until nothing moves, a line for each kind that changed something."""
         lines: list[Line] = []
+        last = before
+        own = {size: n for size, n in self.letters.first.items() if n not in sizes}
+        letters: dict[str, str] = {}  # what a line calls an index that has another name in `now`
 
         def line(rule: str, now: Sequence[Term], why: str) -> None:
-            after = written(now)
-            last = lines[-1].after if lines else before
-            if last is None or canonical(level(after)) != canonical(level(last)):
+            nonlocal last
+            letters.clear()
+            after = self.clear(relettered(written(now), own, letters), sizes)
+            if last is None or not alike(after, last, rule):
                 lines.append(Line(rule, after, why))
+            last = after
 
         now = [cancelled(t) for t in terms]
         line("expand", now, "multiplied out, equal factors cancelled")
-        picked, told = self.contract(now, sizes)
-        if told:
+        picked, gone = self.contract(now, sizes)
+        if gone:
+            told = printed([letters.get(n, n) for n in gone], lines[-1].after if lines else before)
             now = [cancelled(t) for t in picked]
-            line("delta", now, told)
-        guarded = []
-        for t in now:
-            while (clear := solved(t)) is not None:
-                t = clear
-            guarded.append(cancelled(t))
+            line("delta", now, f"δ picks one term out of the sum over {' and '.join(told)}")
         if not local:
-            line("solve", guarded, "δ solved for an index, which has to be one: a bound on the sum")
-            now = guarded
+            now, gone = _solved(now, sizes)
+            gone = list(dict.fromkeys(letters.get(n, n) for n in gone))
+            bounds = "its range bounds" if len(gone) == 1 else "their ranges bound"
+            line("solve", now, f"δ solved for {' and '.join(gone)}: {bounds} the sum")
         before_folding = _tensors(now)
-        now = collected([folded(t, self.definitions, sizes) for t in now])
+        now = collected([tidied(folded(t, self.definitions, sizes)) for t in now])
         names = [n for n in _tensors(now) if n not in before_folding]
         line("fold", now, f"the definition of {' and '.join(names)} read backwards" if names
              else "like terms collected")
@@ -284,17 +289,35 @@ class _Deriver:
             for given in used:
                 line("given", now, f"given that {given.text}")
             now = collected([folded(cancelled(t), self.definitions, sizes) for t in now])
+        opened = shorter(now)
+        if opened is not None:
+            now = opened
+            line("open", now, "brackets opened, like terms collected")
+        if not local:
+            now = gathered(now)
+            line("gather", now, "the sums as one")
         shared, rest = common(now)
-        if shared.factors:
+        if shared.factors or shared.deltas or shared.number != 1:
+            again = collected([new for t in rest for new in terms_of(term_written(t), t.names())])
+            rest = again if len(again) <= len(rest) else rest
             after = mul(term_written(shared), written(rest))
-            if after != (lines[-1].after if lines else before):
+            after = self.clear(relettered(after, own, letters), sizes)
+            if after != last:
                 lines.append(Line("factor", after, "the common factor in front"))
+                last = after
+        shown = lines[-1].after if lines else before
+        if last is not None and (shown is None or not alike(last, shown)):
+            lines.append(Line("order", last, "the factors in order"))
         return lines
+
+    def clear(self, e: Expr, around: Iterable[str]) -> Expr:
+        """An expression whose summed indices are called like nothing around them."""
+        return unshadowed(e, around, self.program.tensors)
 
     def contract(
         self, terms: Sequence[Term], sizes: Mapping[str, Integer]
-    ) -> tuple[list[Term], str]:
-        """All deltas that can go, gone; and what was done in words."""
+    ) -> tuple[list[Term], list[str]]:
+        """All deltas that can go, gone; and the indices whose sums went with them."""
         sizes = {**sizes, **self.labels}
         found, names = [], []
         for t in terms:
@@ -303,9 +326,7 @@ class _Deriver:
                 names += [n for n in gone if n not in names]
                 t = new
             found.append(t)
-        if not names:
-            return list(terms), ""
-        return found, f"δ picks one term out of the sum over {', '.join(names)}"
+        return (found if names else list(terms)), names
 
     def assume(self, terms: Sequence[Term]) -> tuple[list[Term], list[Given]]:
         found, used = [], []
@@ -317,7 +338,7 @@ class _Deriver:
             found.append(t)
         return found, used
 
-    def upstream(self, target: str, cell: Sequence[Integer]) -> Expr:
+    def upstream(self, target: str, cell: Sequence[Integer], short: int = _SHORT) -> Expr:
         """∂L/∂target at this cell: its closed form where it is short, else its name."""
         if target == self.of:
             unit: Expr = ONE
@@ -329,62 +350,11 @@ class _Deriver:
         terms = terms_of(known.result)
         bound = {r.name for node in walk(known.result) if isinstance(node, Reduce)
                  for r in node.indices}
-        if len(terms) <= _SHORT and not bound:
+        if len(terms) <= short and not bound:
             return replaced(known.result, places)
         return Ref(self.result.name(target), (*map(index, self.outer), *cell))
 
-    def apart(self, e: Expr, used: set[str]) -> Expr:
-        """An expression whose summed indices are called like none of these."""
-        if isinstance(e, Reduce):
-            own = used | set(free_indices(e.body)) | {r.name for r in e.indices}
-            places: dict[str, Integer] = {}
-            for r in e.indices:
-                if r.name in used:
-                    letter = self.letter(own | {str(p) for p in places.values()})
-                    places[r.name] = index(letter)
-            ranges = tuple(Range(str(places.get(r.name, r.name)), r.size) for r in e.indices)
-            inner = used | {r.name for r in ranges}
-            condition = None if e.condition is None else self.apart(
-                replaced(e.condition, places), inner)
-            return Reduce(e.op, ranges, condition,
-                          self.apart(replaced(e.body, places), inner), e.span)
-        parts = children(e)
-        return rebuild(e, tuple(self.apart(part, used) for part in parts)) if parts else e
-
     # names and sizes
-
-    def indices_of(self, name: str) -> tuple[str, ...]:
-        """Letters for a tensor's cell: those of its own equation, or of its first plain read."""
-        own = [e for e in self.program.equations if e.target == name]
-        if len(own) == 1 and own[0].plain:
-            return self.clear(s.plain or "" for s in own[0].subscripts)
-        for e in self.program.equations:
-            for node in walk(e.body):
-                if isinstance(node, Ref) and node.tensor == name:
-                    letters = [s.plain for s in node.subscripts]
-                    if None not in letters and len(set(letters)) == len(letters):
-                        return self.clear(n or "" for n in letters)
-        used: set[str] = set(self.outer)
-        found = []
-        for _ in self.program.tensors[name].shape:
-            letter = self.letter(used)
-            used.add(letter)
-            found.append(letter)
-        return tuple(found)
-
-    def clear(self, letters: Iterable[str]) -> tuple[str, ...]:
-        """The letters, those of the output's cell replaced by others."""
-        chosen = list(letters)
-        used = {*chosen, *self.outer}
-        for k, name in enumerate(chosen):
-            if name in self.outer:
-                chosen[k] = self.letter(used)
-                used.add(chosen[k])
-        return tuple(chosen)
-
-    def letter(self, used: Iterable[str]) -> str:
-        """An index that is not used, nor a name of the program."""
-        return letter({*used, *self.program.tensors})
 
     def ranges(self, e: Equation, indices: Sequence[str]) -> tuple[Range, ...]:
         return tuple(Range(n, r.size) for n, r in zip(indices, e.ranges, strict=True))
@@ -406,12 +376,37 @@ class _Deriver:
         self.points.agree([*forms, own], sizes)
 
 
+def _beside(upstream: Expr, local: Expr) -> Expr:
+    """The product of two derivatives as it is read: a first factor with a sign in brackets."""
+    signed = isinstance(upstream, Apply) and upstream.function == "neg"
+    if signed and local not in (ZERO, ONE):
+        return Apply("mul", (upstream, local))
+    return mul(upstream, local)
+
+
+def _solved(
+    terms: Sequence[Term], sizes: Mapping[str, Integer]
+) -> tuple[list[Term], list[str]]:
+    """The terms with their deltas on compound subscripts solved, and for which indices."""
+    found, names = [], []
+    for t in terms:
+        while (clear := solved(t, sizes)) is not None:
+            names += [r.name for r in t.sums if r not in clear.sums and r.name not in names]
+            t = clear
+        found.append(cancelled(t))
+    return found, names
+
+
+def _length(e: Expr) -> int:
+    return sum(1 for _ in walk(e))
+
+
+def _normalised(d: Definition) -> bool:
+    """Whether a derivative is a formula of its own, such as exp(z)/sum exp(z), and so a name."""
+    return any(isinstance(base, Reduce) for base, _ in d.term.factors)
+
+
 def _tensors(terms: Sequence[Term]) -> list[str]:
     """The tensors that stand in some terms."""
     return list(dict.fromkeys(n.tensor for t in terms for base, _ in t.factors
                               for n in walk(base) if isinstance(n, Ref)))
-
-
-def closed_forms(found: Derivation) -> Mapping[str, Expr]:
-    """The results by tensor."""
-    return {name: found.found[name].result for name in found.wrt if name in found.found}
