@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -92,8 +92,12 @@ class Specification:
             raise
 
 
-def read_specification(text: str, name: str = "specification") -> Specification:
+def read_specification(
+    text: str, name: str = "specification", prepare: Callable[[str], str] = str,
+) -> Specification:
     """The program and the numbers that a TOML text describes.
+
+    `prepare` is what is done to the formula's text first, such as writing its layers out.
 
     Raises `InputError` for what is not of the form above, `LimitError` for what is too large, and
     whatever the formula itself gets wrong, each with the place in the text.
@@ -110,6 +114,7 @@ def read_specification(text: str, name: str = "specification") -> Specification:
         what = "has no formula" if formula is None else "has a formula that is not text"
         raise InputError(f"{name} {what}", _place(text, "", "formula", name),
                          'write formula = """…""" at the top of the file')
+    formula = prepare(formula)
     title = data.get("title")
     if title is not None and not isinstance(title, str):
         raise InputError("a title is text", _place(text, "", "title", name))

@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -21,7 +21,10 @@ from chainrule.errors import InputError, LimitError, Span, UnknownNameError, did
 from chainrule.lang.program import Program
 from chainrule.limits import FORMULA_CHARACTERS, PROGRAM_CHARACTERS
 from chainrule.literals import assignments, value
-from chainrule.spec import Specification, read_specification
+from chainrule.spec import Specification, read_specification, toml_tables
+
+if TYPE_CHECKING:
+    from chainrule.lang.families import Family
 
 FORMATS: Final = ("terminal", "markdown", "latex", "html", "json")
 _SUFFIXES: Final = {".html": "html", ".htm": "html", ".md": "markdown", ".tex": "latex",
@@ -29,6 +32,8 @@ _SUFFIXES: Final = {".html": "html", ".htm": "html", ".md": "markdown", ".tex": 
 _ASSIGNS: Final = ("--at", "--seed", "--tangent")  # options that take NAME=VALUE, several of them
 _ASSIGNMENT: Final = re.compile(r"\s*[^\W\d]\w*\s*=(?!=)")
 _LOOKS_LIKE_TOML: Final = re.compile(r"^\s*[\"']?formula[\"']?\s*=\s*[\"']", re.MULTILINE)
+_LAYERS: Final = "chainrule.layers"  # where a command's context keeps what --layers said
+_TYPED: Final = "chainrule.input"  # and what came in by standard input
 _WIDTH: Final = 100  # columns where no terminal says otherwise
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -103,6 +108,7 @@ def _is_value(word: str) -> bool:
 def formula_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
     """The formula, and the values of its inputs."""
     for decorator in (
+        layers_option,
         click.option("--index-number", metavar="NUMBER",
                      help="Fill the input X with the numbers of an index number, such as 180631."),
         click.option("--at", multiple=True, metavar="NAME=VALUE ...",
@@ -111,6 +117,70 @@ def formula_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = decorator(function)
     return function
+
+
+def layers_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--layers`: for how many layers a family is written out. `source` finds it by itself."""
+
+    def keep(context: click.Context, _: click.Parameter, number: int | None) -> None:
+        context.meta[_LAYERS] = number
+
+    return click.option("--layers", type=click.IntRange(min=1), metavar="NUMBER", callback=keep,
+                        expose_value=False, help="Write formulas `… for l = 1..L` out, L being "
+                        "this number.")(function)
+
+
+def layers() -> int | None:
+    """What `--layers` said."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(_LAYERS)
+
+
+def family(word: str) -> Family | None:
+    """The formulas for a number of layers that is a symbol; None for all others, and `--layers`."""
+    if layers() is not None:
+        return None
+    from chainrule.lang.families import is_family, read_family
+
+    text, name = _text(word)
+    if name.endswith(".toml") or (name != "formula" and _LOOKS_LIKE_TOML.search(text)):
+        formula = toml_tables(text, name).get("formula")
+        text = formula if isinstance(formula, str) else ""
+    if not is_family(text):
+        return None
+    found = read_family(text, name)
+    return found if found.end is not None else None
+
+
+def members(program: Program, names: Sequence[str]) -> list[str]:
+    """Names of tensors; with `--layers` that of a family stands for all its layers."""
+    found: list[str] = []
+    for name in names:
+        own = [n for n in program.tensors if n.startswith(name) and n[len(name):].isdigit()]
+        found += own if layers() is not None and name not in program.tensors and own else [name]
+    return found
+
+
+def _written_out(text: str, name: str) -> str:
+    """A text whose statements for many layers, if it has any, are written out."""
+    from chainrule.lang.families import is_family, read_family
+
+    number = layers()
+    if not is_family(text):
+        if number is not None:
+            raise InputError("--layers is for formulas with a number of layers, and this has none",
+                             None, "write h(l)[i] = tanh(h(l-1)[i]) for l = 1..L, for instance")
+        return text
+    from chainrule.lang.unrolling import unroll
+
+    found = read_family(text, name)
+    if found.end is None:
+        number = 0 if number is None else number
+    elif number is None:
+        raise InputError(f"the number of layers is {found.end}, a symbol", None,
+                         "say how many with --layers 3, for instance; chainrule derive takes it "
+                         "as it is")
+    return unroll(found, number).text
 
 
 def output_options(*formats: str) -> Decorator:
@@ -191,13 +261,18 @@ def check_of(program: Program, of: str | None) -> None:
 
 def _specification(text: str, name: str) -> Specification:
     from chainrule.formulas.calls import read  # lazily: `--help` parses nothing
+    from chainrule.lang.latex import is_latex, translated
 
     if name.endswith(".toml") and re.search(r"^\s*(layers\s*=|\[\[layers\]\])", text, re.MULTILINE):
         raise InputError(f"{name} describes a network", None,
                          "chainrule size, show and trace read it; run it from Python with "
                          "chainrule.nn.spec.load")
     if name.endswith(".toml") or (name != "formula" and _LOOKS_LIKE_TOML.search(text)):
-        return read_specification(text, name)
+        return read_specification(text, name, lambda formula: _written_out(formula, name))
+    text = _written_out(text, name)
+    if is_latex(text):
+        for remark in translated(text, name).remarks:
+            click.echo(f"note: {remark}", err=True)
     return Specification(read(text, name), name=name, text=text, formula=text, offset=0)
 
 
@@ -209,7 +284,11 @@ def read(word: str) -> tuple[str, str]:
 def _text(word: str) -> tuple[str, str]:
     """A formula's text and what to call it: a file's name, or "formula"."""
     if word == "-":
-        return _decoded(_standard_input(), "standard input")
+        context = click.get_current_context(silent=True)
+        kept = {} if context is None else context.meta
+        if _TYPED not in kept:  # it can be read once
+            kept[_TYPED] = _standard_input()
+        return _decoded(kept[_TYPED], "standard input")
     is_file = word.endswith((".toml", ".txt")) and "\n" not in word and len(word) < 4096
     if is_file or (len(word) < 4096 and os.path.exists(word)):
         return _file(word)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chainrule.cli import common
+
+if TYPE_CHECKING:
+    from chainrule.document.blocks import Document
+    from chainrule.lang.families import Family
 
 _STEPS = ("all", "main", "result")
 
@@ -20,12 +26,18 @@ _STEPS = ("all", "main", "result")
               help="How much to show.")
 @click.option("--layout", type=click.Choice(("column", "row")), default="column",
               show_default=True, help="Whether the derivative by a vector is a column or a row.")
+@click.option("--order", type=click.IntRange(1, 2), default=1, show_default=True,
+              help="First or second derivatives (the Hessian).")
+@common.layers_option
 @common.output_options()
 def command(
     formula: str, wrt: tuple[str, ...], of: str | None, givens: tuple[str, ...], steps: str,
-    layout: str, format: str | None, output: str | None,
+    layout: str, order: int, format: str | None, output: str | None,
 ) -> None:
     """Derive a gradient in closed form: each line with its rule and reason, and verified.
+
+    With --order 2 the Hessian, a block for each pair of --wrt. Formulas for L layers, such as
+    h(l) = tanh(w(l)*h(l-1)) for l = 1..L, are derived by induction, or with --layers for a number.
 
     \b
     chainrule derive 'input z[K], t[K]; p = softmax(z); L = -sum(i) t[i]*ln(p[i])' \\
@@ -35,8 +47,31 @@ def command(
     from chainrule.explain.derivation_page import page
     from chainrule.explain.derive import derive
     from chainrule.explain.givens import given
+    from chainrule.explain.hessian import hessian
+    from chainrule.explain.hessian_page import page as hessian_page
 
     network = networks.find([formula])
+    family = None if network is not None else common.family(formula)
+    if family is not None:
+        if order != 1:
+            raise click.UsageError("--order 2 needs a number of layers: give --layers 2.")
+        document = _induction(family, of, wrt, givens, steps, layout)
+        common.emit_document(document, format, output)
+        return
     program = common.source((formula,)).program if network is None else network.program
-    found = derive(program, of, common.names(wrt) or (), [given(g, program) for g in givens])
-    common.emit_document(page(found, steps, layout=layout), format, output)
+    wanted = common.members(program, common.names(wrt) or ())
+    assumed = [given(g, program) for g in givens]
+    if order == 2:
+        document = hessian_page(hessian(program, of, wanted, assumed), steps, layout=layout)
+    else:
+        document = page(derive(program, of, wanted, assumed), steps, layout=layout)
+    common.emit_document(document, format, output)
+
+
+def _induction(family: Family, of: str | None, wrt: tuple[str, ...], givens: tuple[str, ...],
+               steps: str, layout: str) -> Document:
+    """The derivation for a number of layers that is a symbol."""
+    from chainrule.explain.induction_check import proved
+    from chainrule.explain.induction_page import page
+
+    return page(proved(family, of, common.names(wrt) or (), givens), steps, layout)

@@ -42,17 +42,26 @@ def find(
             return None
         from chainrule.nn.spec import assemble, read
 
+        _no_layers()
         return assemble(read(text, name), **options)
     if os.path.exists(word) or word.endswith((".toml", ".txt")):
         return None  # of what is not there a formula's reader complains
     from chainrule.nn import zoo
 
     if word in zoo.names():
+        _no_layers()
         return zoo.load(word, **options)
     near = did_you_mean(word, zoo.names())
     if near:
         raise UnknownNameError(f"there is no network {word!r:.60}", None, near)
     return None
+
+
+def _no_layers() -> None:
+    """Refuse `--layers` beside a network, which has the layers that it has."""
+    if common.layers() is not None:
+        raise InputError("--layers is for formulas with a number of layers that is a letter", None,
+                         "leave it out: a network has the layers that it has")
 
 
 def is_network(text: str) -> bool:

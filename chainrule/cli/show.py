@@ -11,6 +11,7 @@ from chainrule.cli import common
 
 @click.command("show", cls=common.FormulaCommand)
 @click.argument("formula", nargs=-1, metavar="FORMULA|FILE|-")
+@common.layers_option
 @common.output_options()
 def command(formula: tuple[str, ...], format: str | None, output: str | None) -> None:
     """Show a program, or a network's, with its inputs, shapes and ranges.

@@ -31,6 +31,7 @@ _TOOLS = ("torchinfo", "fvcore", "ptflops")
               help="Show this section alone; may be given several times.")
 @click.option("--picture", is_flag=True, help="Draw the graph of the layers, with sizes.")
 @click.option("--unfold", is_flag=True, help="Draw stages that repeat as often as they are there.")
+@common.layers_option
 @common.output_options()
 def command(
     network: str, shape: str | None, batch: str | None, sizes: tuple[str, ...], skip_padding: bool,
