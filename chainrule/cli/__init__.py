@@ -31,6 +31,8 @@ COMMANDS: Final = {
     "show": "Show a program with its shapes and ranges.",
     "plot": "Draw a function and its derivative.",
     "derive": "Derive a gradient in closed form, step by step.",
+    "prove": "Prove a claim by named steps, or refute it by a counterexample.",
+    "transform": "Write a network with another activation and the same outputs, with proof.",
     "size": "Size a network: shapes, parameters, operations, receptive fields.",
     "convolve": "Work a convolution by hand: size, windows, gradients.",
     "conv": "Find the kernels, strides, paddings and dilations that give a size.",

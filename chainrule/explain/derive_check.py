@@ -45,6 +45,8 @@ from chainrule.lang.integers import Integer, index, known
 from chainrule.lang.program import Equation, Program, Shape, Tensor
 
 _SIZES: Final = (3, 4, 2, 5, 3, 2, 4)
+_SMALL_SIZES: Final = (1, 2, 2, 3, 4, 5, 6, 7, 8, 9)  # kernels, strides; and what they slide over
+_DRAWS: Final = 200
 _POINTS: Final = 2
 _TRIES: Final = 12
 _CLOSE: Final = 1e-8
@@ -74,6 +76,8 @@ class Points:
         self.of = of
         self.names = dict(names)
         self.derived = {derivative: name for name, derivative in self.names.items()}
+        told = {str(axis) for n in program.inputs for axis in program.tensors[n].shape}
+        self._untold = [n for n in program.size_names() if n not in told]  # strides, as in x[s*i]
         self.found: list[tuple[dict[str, int], dict[str, Any]]] = []
         scalar = not program.tensors[of].shape
         derivative = (gradient if scalar else jacobian)(self.program, of, list(self.names))
@@ -89,6 +93,7 @@ class Points:
             try:
                 values = {n: _drawn(rng, self.program.tensors[n], sizes, positive=attempt % 2 == 1)
                           for n in self.program.inputs}
+                values |= {n: sizes[n] for n in self._untold}
                 for given in givens:
                     _satisfy(given, values)
                 table = run(derivative.program, values)
@@ -111,9 +116,20 @@ class Points:
         """Sizes to draw inputs of: small ones, then at random, the first names the larger ones."""
         names = self.program.size_names()
         if attempt < 2:
-            return {n: _SIZES[(j + k) % len(_SIZES)] for j, n in enumerate(names)}
-        drawn = [rng.randrange(2, 6 + attempt) for _ in names]
-        return dict(zip(names, sorted(drawn, reverse=True), strict=True))
+            drawn = [_SIZES[(j + k) % len(_SIZES)] for j in range(len(names))]
+        else:
+            drawn = sorted((rng.randrange(2, 6 + attempt) for _ in names), reverse=True)
+        sizes = dict(zip(names, drawn, strict=True))
+        for _ in range(_DRAWS):
+            if not self._empty(sizes):
+                break
+            sizes = {n: rng.choice(_SMALL_SIZES) for n in names}
+        return sizes
+
+    def _empty(self, sizes: Mapping[str, int]) -> bool:
+        """Whether a tensor has no cells then: lines about none of them would prove nothing."""
+        found = [known(n, sizes).constant for t in self.program.tensors.values() for n in t.shape]
+        return any(n is not None and n < 1 for n in found)
 
     def _ground(
         self, values: Mapping[str, Any], point: Mapping[str, Any], rng: random.Random
@@ -163,7 +179,7 @@ class Points:
             tensors[(names or {})[n]] = replace(program.tensors[n], shape=shape)
         table = names or {n: n for n in program.tensors if n not in tensors}
         for _, point in self.found:
-            values = run(program, {n: point[n] for n in program.inputs})
+            values = run(program, {n: point[n] for n in (*program.inputs, *self._untold)})
             point.update({own: values[n] for n, own in table.items() if n in values})
         self.program = replace(self.program, tensors={**program.tensors, **tensors}
                                if names is None else tensors)

@@ -1,0 +1,183 @@
+"""Chains of equalities: the moves from both sides, up to where they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Final
+
+from chainrule.algebra.moves import Moves, Step
+from chainrule.algebra.normal import Normal
+from chainrule.algebra.polynomial import Mono, Poly, atomic, expression
+from chainrule.algebra.products import Why, shape
+from chainrule.algebra.terms import letter
+from chainrule.explain.claims import Side
+from chainrule.explain.proof import Line
+from chainrule.lang.expr import (
+    ArgReduce,
+    Expr,
+    Range,
+    Reduce,
+    Ref,
+    at_indices,
+    children,
+    div,
+    free_indices,
+    rebuild,
+    walk,
+)
+from chainrule.lang.integers import index
+
+_BACK: Final = {"cancel": "the same factor above and below", "multiply out": "factored",
+                "common denominator": "the fraction split", "collect": "like terms",
+                "exponentials": "", "fractions": "a fraction of fractions"}
+
+
+def chain(moves: Moves, start: Expr) -> list[Step]:
+    """The moves from an expression on, their summed indices called by letters."""
+    return [replace(s, after=lettered(s.after)) for s in moves.chain(start)]
+
+
+def chains(moves: Moves, start: Expr) -> list[list[Step]]:
+    """The moves from an expression on, made in several orders."""
+    every = dict(moves.plain)
+    found: list[list[Step]] = []
+    for first, left_out in _WAYS:
+        names = [*(n for n in first), *(n for n in every if n not in first)]
+        moves.plain = tuple((n, every[n]) for n in names if n not in left_out)
+        steps = chain(moves, start)
+        if steps not in found:
+            found.append(steps)
+    moves.plain = tuple(every.items())
+    return found
+
+
+# orders in which moves are tried: those that come first, those that are left out
+_WAYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
+    ((), ()),
+    ((), ("multiply out", "multiply above and below")),
+    ((), ("multiply out", "common denominator")),
+    ((), ("exponentials", "multiply above and below")),
+    ((), ("common denominator", "split a sum", "exponentials")),
+    (("meaning",), ("multiply out", "multiply above and below")),
+    (("meaning", "common denominator"), ("multiply out",)),
+    ((), ("meaning",)),
+)
+
+
+def met(
+    left: Expr, ways: Sequence[Sequence[Step]], right: Expr, others: Sequence[Sequence[Step]]
+) -> list[Line] | None:
+    """The best chain from the left to the right side; None where the moves do not meet."""
+    best: tuple[int, list[Line]] | None = None
+    for one in ways:
+        for other in others:
+            lines = _met(left, one, right, other)
+            if lines is None:
+                continue
+            cost = sum(_LINE + _length(line) for line in lines)
+            if best is None or cost < best[0]:
+                best = (cost, lines)
+    return None if best is None else best[1]
+
+
+_LINE: Final = 12  # what a line costs, in symbols
+
+
+def _length(line: Line) -> int:
+    body = line.body
+    return 0 if body is None else sum(1 for _ in walk(body))
+
+
+def _met(
+    left: Expr, one: Sequence[Step], right: Expr, other: Sequence[Step]
+) -> list[Line] | None:
+    first = [left, *(s.after for s in one)]
+    second = [right, *(s.after for s in other)]
+    places: dict[str, int] = {}
+    for k, e in enumerate(second):
+        places.setdefault(shape(e), k)
+    best: tuple[int, int] | None = None
+    for k, e in enumerate(first):
+        j = places.get(shape(e))
+        if j is not None and (best is None or k + j < sum(best)):
+            best = (k, j)
+    if best is None:
+        return None
+    lines = [Line(Side(left), "", "")]
+    lines += [Line(Side(s.after), s.rule, s.why) for s in one[: best[0]]]
+    for k in range(best[1] - 1, -1, -1):
+        lines.append(Line(Side(second[k]), other[k].rule, backwards(other[k])))
+    if len(lines) == 1 and left != right:
+        lines.append(Line(Side(right), "order", _ORDER))
+    return without_repeats(lines)
+
+
+_ORDER: Final = "the same but for the order of terms and factors, and the names of summed indices"
+
+
+def backwards(step: Step) -> Why:
+    """Why the expression before a step equals the one after it, read from the latter."""
+    said = _BACK.get(step.rule, "")
+    if step.rule == "cancel":
+        return ("above and below times ", *step.why[1:])
+    return (said,) if said else step.why
+
+
+def without_repeats(lines: Sequence[Line]) -> list[Line]:
+    """Lines of which no two that follow each other look the same."""
+    found: list[Line] = []
+    for line in lines:
+        if found and line.body is not None and found[-1].body is not None and (
+                lettered(line.body) == lettered(found[-1].body)):
+            continue
+        found.append(line)
+    return found
+
+
+def normal_form(normal: Normal, e: Expr) -> Expr:
+    """The normal form of an expression, as one fraction."""
+    p = normal.merged(normal.poly(e))
+    below: dict[Expr, Fraction] = {}
+    for m in p:
+        for base, k in m.factors:
+            if k < 0 and not m.bound() & set(free_indices(base)):
+                below[base] = max(below.get(base, Fraction(0)), -k)
+    if not below or normal.quantities(p):
+        return lettered(expression(p))
+    denominator: Poly = (Mono(Fraction(1), tuple(below.items())),)
+    top = p
+    for base, k in below.items():
+        factor = (Mono(Fraction(1), ((base, k),)),)
+        top = normal.times(top, factor)
+    bottom = denominator
+    if any(not atomic(b) for b in below):
+        bottom = normal.times(denominator, (Mono(Fraction(1)),))
+    return lettered(div(expression(top), expression(bottom)))
+
+
+def lettered(e: Expr) -> Expr:
+    """An expression whose summed indices are called by letters, none of which is taken."""
+    taken = set(free_indices(e)) | {n.tensor for n in walk(e) if isinstance(n, Ref)}
+    return _lettered(e, taken)
+
+
+def _lettered(e: Expr, taken: set[str]) -> Expr:
+    if isinstance(e, Reduce | ArgReduce):
+        places, ranges, own = {}, [], set(taken)
+        for r in e.indices:
+            name = letter(own) if r.name[0] in "%#" else r.name
+            own.add(name)
+            if name != r.name:
+                places[r.name] = index(name)
+            ranges.append(Range(name, r.size))
+        body = _lettered(at_indices(e.body, places), own)
+        condition = None if e.condition is None else _lettered(
+            at_indices(e.condition, places), own)
+        if isinstance(e, Reduce):
+            return Reduce(e.op, tuple(ranges), condition, body)
+        which = str(places.get(e.which, e.which))
+        return ArgReduce(e.op, tuple(ranges), condition, body, which)
+    parts = children(e)
+    return rebuild(e, tuple(_lettered(p, taken) for p in parts)) if parts else e

@@ -1,0 +1,303 @@
+"""A proof as a document: the claim, what is assumed, the verdict, and the lines that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction as Rational
+from typing import Any, Final
+
+from chainrule.algebra.domain import Demand
+from chainrule.algebra.polynomial import condition
+from chainrule.document.blocks import (
+    Block,
+    Chain,
+    Document,
+    Inlines,
+    Link,
+    MathBlock,
+    Prose,
+    code,
+    heading,
+    inlines,
+    p,
+    strong,
+)
+from chainrule.document.mathtree import (
+    Both,
+    Fence,
+    Math,
+    Matrix,
+    Num,
+    Op,
+    Power,
+    Row,
+    Under,
+    Words,
+    row,
+    separated,
+)
+from chainrule.document.notation import is_exact, number, symbol
+from chainrule.explain.calculus import STARTS
+from chainrule.explain.claim_numbers import numbers
+from chainrule.explain.claims import Claim, Operator, Side
+from chainrule.explain.derivation_notation import PartialNotation
+from chainrule.explain.derivation_page import Writer
+from chainrule.explain.points import Counterexample
+from chainrule.explain.proof import Case, Line
+from chainrule.explain.prove import Part, Proof
+from chainrule.explain.work import equation_math
+from chainrule.lang.expr import ZERO, Apply, Expr, walk
+
+_SIGNS: Final = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
+_WORDS: Final = ("increasing", "decreasing", "non-increasing", "non-decreasing", "constant")
+_TITLES: Final = {"proved": "Proved", "refuted": "Refuted", "undecided": "Undecided"}
+_CHECKED: Final = ("Each line was evaluated at random points at which the assumptions hold, and "
+                   "the claim was decided by comparing normal forms.")
+
+
+def page(found: Proof, values: Mapping[str, Any] | None = None) -> Document:
+    """The document of a proof; with `values`, both sides in numbers at that point."""
+    shown = [] if values is None else numbers(found, values)
+    return Document(_TITLES[found.verdict], (*_Writer(found).blocks(), *shown))
+
+
+def steps(found: Proof, names: Mapping[str, Math] | None = None) -> list[Block]:
+    """The lines of a proof and nothing else; `names` gives tensors symbols of their own."""
+    writer = _Writer(found)
+    writer.notation.names.update(names or {})
+    return [block for k, part in enumerate(found.parts) for block in writer.part(part, k)]
+
+
+class _Writer:
+    """Typesets one proof."""
+
+    def __init__(self, found: Proof) -> None:
+        self.found = found
+        self.claim: Claim = found.claim
+        tensors = dict(found.assumed.program.tensors)
+        tensors.update(found.claim.program.tensors)
+        derivatives: dict[str, tuple[str, str]] = {}
+        for lemma in found.claim.lemmas:
+            for name, pair in lemma.derivatives().items():
+                derivatives[name] = pair
+                tensors.setdefault(name, lemma.tensors()[name])
+        self.notation = PartialNotation(tensors, derivatives)
+
+    def blocks(self) -> list[Block]:
+        """Everything, in order."""
+        made = {name for name, _ in self.found.assumed.why}
+        lemmas = {n for lemma in self.claim.lemmas for n in lemma.derivatives()}
+        blocks: list[Block] = [p("Claim: ", *self.statement(), ".")]
+        blocks += [MathBlock(equation_math(self.notation, e))
+                   for e in self.claim.program.equations
+                   if e.target not in made and e.target not in lemmas]
+        if self.found.assumed.texts:
+            blocks.append(p("Assumed: ", *self.assumptions(), "."))
+        if self.found.demands:
+            blocks.append(p("It is claimed wherever both sides are defined: ", *separated(
+                [self.demand(d) for d in self.found.demands], ", "), "."))
+        for lemma in self.claim.lemmas:
+            writer = Writer(lemma, "all", "column", level=2)
+            blocks += writer.quantities()
+        blocks += self.verdict()
+        return blocks
+
+    # the claim
+
+    def statement(self) -> list[Prose]:
+        """The claim as it was typed: its last statement."""
+        return [code(self.claim.last)]
+
+    def assumptions(self) -> list[Prose]:
+        """What is assumed, and what was made of it."""
+        parts: list[Prose] = []
+        for k, text in enumerate(self.found.assumed.texts):
+            parts += [", " if k else "", code(text)]
+        for _, why in self.found.assumed.why:
+            if not why.startswith("given that"):
+                parts.append(f" ({why})")
+        return parts
+
+    def demand(self, d: Demand) -> Math:
+        return self.math(condition(d.quantity, d.signs))
+
+    def math(self, e: Expr) -> Math:
+        return self.notation.expression(e)
+
+    def side(self, value: Side | str) -> Math:
+        """An expression with its limits and integrals, or an infinity."""
+        if isinstance(value, str):
+            return row("-", Op("∞")) if value.startswith("-") else Op("∞")
+        if value.value is not None:
+            return self.side(value.value)
+        body = self.math(value.body)
+        if value.operators and isinstance(value.body, Apply) and value.body.function in (
+                "add", "sub", "neg"):
+            body = Fence(body)
+        for operator in reversed(value.operators):
+            body = self.operated(operator, body)
+        return body
+
+    def operated(self, operator: Operator, body: Math) -> Math:
+        """A limit, or an integral, of something."""
+        variable = symbol(operator.variable)
+        if operator.kind == "lim":
+            place = self.point(operator.points[0])
+            if operator.side:
+                place = Power(place, Op(operator.side))
+            return row(Under(Words("lim"), row(variable, "→", place)), body)
+        low, high = map(self.point, operator.points)
+        inside = () if body == Num("1") else (body,)
+        return Row((Both(Op("∫"), low, high), *inside, Words(" d"), variable))
+
+    def point(self, at: Expr | str) -> Math:
+        return self.side(at) if isinstance(at, str) else self.math(at)
+
+    # the verdict
+
+    def verdict(self) -> list[Block]:
+        found = self.found
+        blocks: list[Block] = []
+        if found.verdict == "undecided":
+            return [p(strong("Undecided."), f" {_sentence(found.reason)}")]
+        true = found.verdict == "proved"
+        if self.claim.kind == "!=" and found.counterexample is not None:
+            blocks.append(p(strong("True."), " They are not the same: one point shows it."))
+        elif true:
+            blocks.append(p(strong("True."), *self.opening()))
+        else:
+            blocks.append(p(strong("False."), *([f" {_sentence(found.reason)}"]
+                                                if found.reason else [])))
+        if found.counterexample is not None:
+            blocks += self.counterexample(found.counterexample)
+        for k, part in enumerate(found.parts):
+            blocks += self.part(part, k)
+        for proof in found.support:
+            inner = _Writer(proof)
+            left, right = proof.claim.left, proof.claim.right
+            assert right is not None
+            blocks.append(heading(2, "Why ", row(inner.side(left), "=", inner.side(right))))
+            for k, part in enumerate(proof.parts):
+                blocks += inner.part(part, k)
+        if found.parts:
+            blocks.append(p(_CHECKED))
+        if not true and self.claim.kind == "==" and found.counterexample is not None:
+            blocks.append(p("The two sides were worked exactly there, or in 50 digits."))
+        return blocks
+
+    def opening(self) -> list[Prose]:
+        kind, name = self.claim.kind, self.claim.variable
+        if kind in _WORDS:
+            return [f" What counts is the sign of the derivative by {name}."]
+        if kind in ("minimal", "maximal"):
+            return [" What counts is the difference to the value there."]
+        count = len(self.found.parts)
+        return [f" There are {count} cases."] if count > 1 else []
+
+    def part(self, part: Part, k: int) -> list[Block]:
+        """One case: how limits were worked, then the chain."""
+        blocks: list[Block] = []
+        if part.conditions:
+            blocks.append(heading(2, f"Case {k + 1}: ", *separated(
+                [self.math(condition(q, s)) for q, s in part.conditions], " and ")))
+        for case, side in ((part.left, self.claim.left), (part.right, self.claim.right)):
+            if case is not None and case.lines and side is not None:
+                blocks += self.worked(case, side)
+        if part.note and not part.inner:
+            blocks.append(p(part.note))
+        if len(part.lines) > 1 or part.closing:
+            blocks.append(self.chain(part.lines, part.closing))
+        if part.inner:
+            blocks += [p(part.note)] if part.note else []
+            for j, own in enumerate(part.inner):
+                blocks += self.part(own, j)
+        return blocks
+
+    def worked(self, case: Case, side: Side) -> list[Block]:
+        """The lines of a limit or an integral, a chain for each part that begins anew."""
+        chains: list[list[Line]] = [[Line(side, "", "")]]
+        for line in case.lines:
+            if line.rule in STARTS:
+                chains.append([])
+            chains[-1].append(line)
+        return [self.chain(lines, "") for lines in chains if len(lines) > 1]
+
+    def chain(self, lines: Sequence[Line], closing: str) -> Block:
+        """Equal things, one below the other, each with its reason."""
+        first, *rest = lines
+        links = [Link(self.side(line.value), self.reason(line)) for line in rest]
+        if closing:
+            word = {"which is positive": (">", ZERO), "which is not negative": ("≥", ZERO),
+                    "which is negative": ("<", ZERO), "which is not positive": ("≤", ZERO),
+                    "which is 0": ("=", ZERO), "which is not 0": ("≠", ZERO)}[closing]
+            links.append(Link(self.math(word[1]), inlines(self.why_sign(lines[-1])), word[0]))
+        return Chain(self.side(first.value), tuple(links))
+
+    def why_sign(self, line: Line) -> str:
+        """What the sign of the last line rests on."""
+        return line_sign(line, self.found.assumed.texts)
+
+    def reason(self, line: Line) -> Inlines:
+        if isinstance(line.why, str):
+            return inlines(line.why)
+        return inlines([self.math(part) if isinstance(part, Expr) else part for part in line.why])
+
+    def counterexample(self, at: Counterexample) -> list[Block]:
+        """The point, and what the two sides are there."""
+        values: list[Math] = [
+            row(symbol(name), "=", cells(value)) for name, value in at.point.values.items()]
+        blocks: list[Block] = []
+        if values:
+            blocks.append(MathBlock(row(*separated(values, Op(",")))))
+        where = ""
+        if at.cell:
+            where = ", at " + " and ".join(f"{n} = {k}" for n, k in at.cell.items())
+        if self.claim.kind in _WORDS:
+            name = self.claim.variable
+            return [*blocks, p("At ", symbol(name), " it is ", _told(at.left), ", at the greater ",
+                               symbol(f"{name}2"), " it is ", _told(at.right), f"{where}.")]
+        blocks.append(p("There the left side is ", _told(at.left), " and the right side ",
+                        _told(at.right), f"{where}."))
+        return blocks
+
+
+def line_sign(line: Line, assumed: Sequence[str]) -> str:
+    """Why an expression has its sign, from what stands in it."""
+    body = line.body
+    found = []
+    if body is not None:
+        for node in walk(body):
+            if isinstance(node, Apply) and node.function == "exp":
+                found.append("exponentials are positive")
+            if isinstance(node, Apply) and node.function in ("square", "pow"):
+                found.append("squares are not negative")
+            if isinstance(node, Apply) and node.function == "abs":
+                found.append("absolute values are not negative")
+    if not found and assumed:
+        found.append("as assumed")
+    return ", ".join(dict.fromkeys(found))
+
+
+def cells(value: Any) -> Math:
+    """A number, a row of numbers, or a matrix."""
+    if not isinstance(value, list):
+        return number(value)
+    if not value or not isinstance(value[0], list):
+        return Fence(Row(tuple(separated([number(v) for v in value], Op(",")))))
+    if value[0] and isinstance(value[0][0], list):
+        return Fence(Row(tuple(separated([cells(v) for v in value], Op(",")))), "[", "]")
+    return Matrix(tuple(tuple(number(v) for v in line) for line in value))
+
+
+def _told(value: Any) -> Math:
+    if isinstance(value, Rational) or is_exact(value):
+        return number(value)
+    return row("≈", number(value))
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+__all__ = ["page", "steps"]
