@@ -212,7 +212,7 @@ class _Maker:
             return self.function(e)
         if isinstance(e, Reduce) and e.op != "sum" and not on:
             return Form(self.notation.expression(e), e, (), _PRODUCT)
-        if isinstance(e, Reduce) and e.op == "sum" and len(on) < 2:
+        if isinstance(e, Reduce) and e.op == "sum":
             try:
                 return replace(_Maker(tuple(on), self.notation).sum(e), cell=e)
             except NoMatrixForm:

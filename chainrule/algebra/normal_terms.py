@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product as combinations
-from math import inf
+from math import comb, inf
 from time import monotonic
 from typing import Final, Protocol
 
@@ -44,7 +44,8 @@ from chainrule.lang.integers import atom as integer_atom
 from chainrule.lang.integers import constant as integer_constant
 
 _CASES: Final = 5  # quantities whose signs are told apart at once
-_POWER: Final = 12  # the largest power of a bracket that is multiplied out
+_POWER: Final = 12  # the largest power of any bracket that is multiplied out
+_TERMS: Final = 300  # and those beyond, where they have no more terms than that
 _SIGNS: Final = "-0+"
 _COMPARISONS: Final = {"lt": "-", "le": "-0", "gt": "+", "ge": "0+", "eq": "0", "ne": "-+"}
 
@@ -127,7 +128,7 @@ class Terms:
             if isinstance(base, Number):
                 number *= Fraction(base.value) ** whole
                 k -= whole
-            elif not atomic(base) and whole > 0:
+            elif not atomic(base) and whole > 0 and _opens(len(self.poly(base)), whole):
                 opened.append((base, whole))
                 k -= whole
             elif isinstance(base, Apply) and base.function == "sin" and k.denominator == 1 and (
@@ -148,7 +149,7 @@ class Terms:
         """A whole power."""
         if n < 0:
             return self.power(self.inverse(p), -n)
-        if n > _POWER and len(p) > 1:
+        if not _opens(len(p), n):
             shared, rest = content(p)
             base = expression(rest)
             return self.times(self.power((shared,), n),
@@ -372,6 +373,11 @@ class Terms:
             return {"add": first + second, "sub": first - second,
                     "mul": first * second}[e.function]
         return None
+
+
+def _opens(terms: int, n: int) -> bool:
+    """Whether the n-th power of a bracket is multiplied out."""
+    return terms < 2 or n <= _POWER or (n <= _TERMS and comb(n + terms - 1, n) <= _TERMS)
 
 
 def _together(

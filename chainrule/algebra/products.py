@@ -17,6 +17,7 @@ from chainrule.algebra.polynomial import integer_key
 from chainrule.algebra.terms import replaced
 from chainrule.lang.expr import (
     ONE,
+    ZERO,
     Apply,
     ArgReduce,
     Delta,
@@ -128,6 +129,8 @@ def shape(e: Expr, depth: int = 0) -> str:
         return "eq(" + ",".join(sorted((integer_key(e.left), integer_key(e.right)))) + ")"
     if isinstance(e, Reduce | ArgReduce):
         return _reduction(e, depth)
+    if isinstance(e, Select) and e.otherwise == ZERO:  # [condition] times something
+        return _product(*factors(e), depth)
     if isinstance(e, Select):
         return f"({shape(e.then, depth)} if {shape(e.condition, depth)} else " \
                f"{shape(e.otherwise, depth)})"
@@ -154,8 +157,17 @@ def shape(e: Expr, depth: int = 0) -> str:
 def _product(number: Fraction, parts: Sequence[tuple[Expr, int]], depth: int) -> str:
     above: dict[str, Fraction] = {}
     below: dict[str, Fraction] = {}
-    for base, k in parts:
+    work = list(parts)
+    while work:
+        base, k = work.pop(0)
         side, times = (above if k > 0 else below), Fraction(abs(k))
+        if isinstance(base, Select) and base.otherwise == ZERO and k == 1:
+            inner, own = factors(base.then)
+            number *= inner
+            work = own + work
+            text = f"[{shape(base.condition, depth)}]"
+            side[text] = Fraction(1)
+            continue
         if isinstance(base, Apply) and base.function == "pow":
             text = "(" + ",".join(shape(a, depth) for a in base.args) + ")pow"
         elif isinstance(base, Apply) and base.function == "exp":  # exp(2*x) is exp(x)^2
@@ -182,8 +194,12 @@ def _reduction(e: Reduce | ArgReduce, depth: int) -> str:
             break
         places = {n: index(f"%{depth}.{order[k]}") for k, n in enumerate(names)}
         inner = depth + 1
-        body = shape(replaced(e.body, places), inner)
-        condition = "" if e.condition is None else shape(replaced(e.condition, places), inner)
+        inside = e.body
+        if e.op == "sum" and e.condition is not None:
+            inside = Select(e.condition, inside, ZERO)
+        body = shape(replaced(inside, places), inner)
+        condition = "" if e.condition is None or e.op == "sum" else shape(
+            replaced(e.condition, places), inner)
         sizes = sorted(f"{order[k]}<{'' if r.size is None else integer_key(r.size)}"
                        for k, r in enumerate(e.indices))
         which = str(places.get(e.which, e.which)) if isinstance(e, ArgReduce) else ""

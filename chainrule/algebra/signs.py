@@ -52,11 +52,15 @@ class Total:
 
 
 class Facts:
-    """What is assumed, and what follows for signs."""
+    """What is assumed, and what follows for signs; in `distinct` tensors no two cells are equal."""
 
-    def __init__(self, bounds: Sequence[Bound] = (), totals: Sequence[Total] = ()) -> None:
+    def __init__(
+        self, bounds: Sequence[Bound] = (), totals: Sequence[Total] = (),
+        distinct: Sequence[str] = (),
+    ) -> None:
         self.bounds = tuple(bounds)
         self.totals = tuple(totals)
+        self.distinct = tuple(distinct)
         self._deep = 0
         self._known: dict[Poly, str] = {}
 
@@ -77,11 +81,11 @@ class Facts:
     def assuming(self, signs: Sequence[tuple[Poly, str]]) -> Facts:
         """The same and more: polynomials that have these signs, with their indices as they are."""
         more = [Bound(p, s, free=False) for p, s in signs]
-        return Facts((*self.bounds, *more), self.totals)
+        return Facts((*self.bounds, *more), self.totals, self.distinct)
 
     def with_bounds(self, bounds: Sequence[Bound]) -> Facts:
         """The same and more bounds."""
-        return Facts((*self.bounds, *bounds), self.totals)
+        return Facts((*self.bounds, *bounds), self.totals, self.distinct)
 
     def _signs(self, p: Poly) -> str:
         if not p:
@@ -108,12 +112,12 @@ class Facts:
             if k < 0:
                 own = own.replace("0", "") or own
             result = _product(result, own)
-        if m.guards:
+        if m.guards and not (len(m.sums) == len(m.guards) == 1 and not m.factors
+                             and greatest(m.guards[0], m.sums[0]) is not None):
             result = _join(result, "0")
         if m.sums and not filled(m.sums):
             result = _join(result, "0")
         return result
-
 
     def seen(self, e: Expr) -> str:
         """The signs that an expression is seen to have as it is written, nothing worked out."""
@@ -239,6 +243,8 @@ class Facts:
     def summed(self, m: Mono, name: str) -> Poly | None:
         """A term summed over an index where an assumption says what that sum is."""
         own = [(b, k) for b, k in m.factors if name in free_indices(b)]
+        if not own and self.distinct:
+            return self._single(m, name)
         if len(own) != 1 or own[0][1] != 1 or any(name in free_indices(q) for q, _ in m.guards):
             return None
         size = next((r.size for r in m.sums if r.name == name), None)
@@ -258,6 +264,38 @@ class Facts:
             return tuple(Mono(rest.number * v.number, (*rest.factors, *v.factors), rest.guards,
                               (*rest.sums, *v.sums)) for v in values)
         return None
+
+
+    def _single(self, m: Mono, name: str) -> Poly | None:
+        """Where nothing ties, one index alone has the maximum: sum(k, x[k] = max x) 1 is 1."""
+        over = next(r for r in m.sums if r.name == name)
+        guards = [g for g in m.guards if name in free_indices(g[0])]
+        best = greatest(guards[0], over) if len(guards) == 1 else None
+        if not isinstance(best, Ref) or best.tensor not in self.distinct or (
+                best.subscripts[-1].plain != name):
+            return None
+        return (replace(m, guards=tuple(g for g in m.guards if g not in guards),
+                        sums=tuple(r for r in m.sums if r is not over)),)
+
+
+def greatest(guard: tuple[Expr, str], over: Range) -> Expr | None:
+    """What is to be the greatest over a whole range: of max(j) x[j] = x[k], x[k].
+
+    Some index has it, so a sum over all that do is not empty.
+    """
+    name = over.name
+    quantity, signs = guard
+    if signs != "0" or not isinstance(quantity, Apply) or quantity.function != "sub":
+        return None
+    for top, own in (quantity.args, quantity.args[::-1]):
+        if not (isinstance(top, Reduce) and top.op in ("max", "min") and len(top.indices) == 1
+                and top.condition is None and top.indices[0].size == over.size) or (
+                    name in free_indices(top)):
+            continue
+        found = unified(top.body, own, {}, frozenset({top.indices[0].name}))
+        if found is not None and found.get(top.indices[0].name) == index(name):
+            return own
+    return None
 
 
 def _flat(e: Expr) -> Poly:

@@ -80,7 +80,7 @@ class Assumed:
     @property
     def facts(self) -> Facts:
         """What follows for signs and sums."""
-        return Facts(self.bounds, self.totals)
+        return Facts(self.bounds, self.totals, self.distinct)
 
 
 def assume(program: Program, texts: Sequence[str]) -> Assumed:
@@ -177,6 +177,8 @@ class _Reader:
                        normalised=(*self.known.normalised, (t.name, Fraction(1))))
 
     def no_ties(self, t: Tensor) -> Assumed:
+        if not t.shape:
+            raise self.fail("is about a number", "only cells of an axis can be distinct")
         return replace(self.known, distinct=(*self.known.distinct, t.name))
 
     def compared(self, left: str, sign: str, right: str) -> Assumed:

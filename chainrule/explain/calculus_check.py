@@ -50,12 +50,14 @@ class Fault:
 def faults(
     program: Program, ranges: Sequence[Range], side: Side, cases: Sequence[Case], *,
     points: int = 2, seed: int = 0,
+    settled: Callable[[dict[str, Any]], dict[str, Any] | None] = dict,
 ) -> list[Fault]:
     """What numbers contradict in the cases of a side, at a few points of each.
 
     `ranges` are the indices of the claim; a line with two or more operators is not looked at.
+    `settled` makes values satisfy what is assumed, or says None.
     """
-    bench = _Bench(program, ranges)
+    bench = _Bench(program, ranges, settled)
     found = []
     for case in cases:
         for values, cell in bench.points(case, side, points, random.Random(seed)):
@@ -100,9 +102,13 @@ def _same(a: float, b: float, value: Side | str) -> bool:
 class _Bench:
     """Evaluates expressions over a program's inputs at one cell of some indices."""
 
-    def __init__(self, program: Program, ranges: Sequence[Range]) -> None:
+    def __init__(
+        self, program: Program, ranges: Sequence[Range],
+        settled: Callable[[dict[str, Any]], dict[str, Any] | None] = dict,
+    ) -> None:
         self.program = program
         self.ranges = tuple(ranges)
+        self.settled = settled
 
     def points(
         self, case: Case, side: Side, count: int, rng: random.Random
@@ -112,7 +118,10 @@ class _Bench:
         bound = {o.variable for o in side.operators}
         for _ in range(_TRIES * count):
             sizes = {n: rng.choice((1, 2, 3)) for n in self.program.size_names()}
-            values = {n: self._drawn(n, sizes, rng) for n in self.program.inputs}
+            drawn = self.settled({n: self._drawn(n, sizes, rng) for n in self.program.inputs})
+            if drawn is None:
+                continue
+            values = drawn
             cell = {r.name: rng.randrange(max(1, _known(r, sizes))) for r in self.ranges}
             if self._holds(case, values, cell, sizes):
                 found += 1

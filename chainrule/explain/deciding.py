@@ -253,7 +253,7 @@ class Decider:
             terms = self.termwise(left, right, given, unfolded)
             if terms is not None:
                 return terms
-            lines = self.closed(left, right, self.normal(self.facts(given)))
+            lines = self.closed(left, right, self.normal(self.facts(given)), given)
             self.verify(lines, given)
         return Part(tuple(given), tuple(lines))
 
@@ -301,11 +301,14 @@ class Decider:
         return Part(tuple(given), lines, note="Each term of the one sum is the other's.",
                     inner=tuple(replace(f, conditions=f.conditions[len(given) :]) for f in found))
 
-    def closed(self, left: Expr, right: Expr, normal: Normal) -> list[Line]:
+    def closed(
+        self, left: Expr, right: Expr, normal: Normal, given: Sequence[tuple[Expr, str]]
+    ) -> list[Line]:
         """A chain that moves do not close: both ends are brought to their normal form."""
         ends = []
         for start in (left, right):
             moves = Moves(normal, self.definitions(), self.reasons)
+            moves.because = because(given)
             moves.plain = tuple(m for m in moves.plain if m[0] in _OPENING)
             done = chain(moves, start)
             ends.append((done, normal_form(normal, done[-1].after if done else start)))
@@ -350,6 +353,7 @@ class Decider:
         if big == ZERO:
             start = Apply("neg", (small,))
         moves = Moves(normal, self.definitions() if unfolded else (), self.reasons)
+        moves.because = because(given)
         steps = chain(moves, start)
         states = [start, *(s.after for s in steps)]
         facts = normal.known

@@ -216,6 +216,19 @@ class Worlds:
                 values[name] = _normalised(values[name], float(total), sure or attempt % 2 == 0)
         return values
 
+    def settled(self, values: dict[str, Any]) -> dict[str, Any] | None:
+        """Values made to have the sums that are assumed; None where an assumption fails."""
+        found = dict(values)
+        for name, total in self.assumed.normalised:
+            if name in found:
+                found[name] = _normalised(found[name], float(total), True)
+        if not (self.assumed.conditions or self.assumed.distinct):
+            return found
+        try:
+            return found if self._holds(run(self.program, _floats(found), check=False)) else None
+        except ChainruleError:
+            return None
+
     def _holds(self, table: Mapping[str, Any]) -> bool:
         return all(_sign(c) in signs for n, signs in zip(self._conditions, self._signs, strict=True)
                    for c in _flat(table[n]))

@@ -38,6 +38,7 @@ from chainrule.document.mathtree import (
 )
 from chainrule.document.notation import is_exact, number, symbol
 from chainrule.explain.calculus import STARTS
+from chainrule.explain.chains import lettered
 from chainrule.explain.claim_numbers import numbers
 from chainrule.explain.claims import Claim, Operator, Side
 from chainrule.explain.derivation_notation import PartialNotation
@@ -119,7 +120,7 @@ class _Writer:
         return parts
 
     def demand(self, d: Demand) -> Math:
-        return self.math(condition(d.quantity, d.signs))
+        return self.math(lettered(condition(d.quantity, d.signs)))
 
     def math(self, e: Expr) -> Math:
         return self.notation.expression(e)

@@ -348,7 +348,8 @@ class _Prover(Decider):
 
     def against_numbers(self, side: Side, cases: Sequence[Case]) -> None:
         """The lines of limits and integrals, held against numbers before they are shown."""
-        wrong = faults(self.program, self.ranges, side, cases)
+        worlds = Worlds(self.assumed, (), self.ranges)
+        wrong = faults(self.program, self.ranges, side, cases, settled=worlds.settled)
         if wrong:
             raise UnsoundProofError(
                 f"a line of the limits and integrals of {self.claim.text!r} is not what numbers "
