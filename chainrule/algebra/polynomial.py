@@ -199,7 +199,8 @@ def labelled(m: Mono) -> Mono:
     names = [r.name for r in m.sums]
     bound = set(names)
     fixed = [r for r in m.sums if r.size is not None and not bound & set(r.size.indices())]
-    colours = {**dict.fromkeys(names, ""), **{r.name: integer_key(r.size) for r in fixed}}
+    colours = {**dict.fromkeys(names, ""), **{
+        r.name: integer_key(r.size) for r in fixed if r.size is not None}}
     parts = [(b, str(k)) for b, k in m.factors] + [(q, s) for q, s in m.guards]
     parts += [(Apply("lt", (IndexValue(index(r.name)), IndexValue(r.size))), "<")
               for r in m.sums if r.size is not None and r not in fixed]

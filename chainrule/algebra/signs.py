@@ -98,7 +98,7 @@ class Facts:
         for bound in self.bounds:
             total = _both(total, self._by(bound, p))
         total = _both(total, self._below_maximum(p))
-        return total
+        return _both(total, _count_less(p))
 
     def mono(self, m: Mono) -> str:
         """The signs of one term."""
@@ -276,6 +276,20 @@ class Facts:
             return None
         return (replace(m, guards=tuple(g for g in m.guards if g not in guards),
                         sums=tuple(r for r in m.sums if r is not over)),)
+
+
+def _count_less(p: Poly) -> str:
+    """How many indices have the greatest value is at least 1: that count less 1 is not negative."""
+    if len(p) != 2:
+        return ANY
+    for m, o in (p, p[::-1]):
+        if o.factors or o.sums or o.guards or m.factors or len(m.sums) != 1 or len(m.guards) != 1:
+            continue
+        if greatest(m.guards[0], m.sums[0]) is None or m.number * o.number >= 0 or (
+                abs(o.number) > abs(m.number)):
+            continue
+        return "0+" if m.number > 0 else "-0"
+    return ANY
 
 
 def greatest(guard: tuple[Expr, str], over: Range) -> Expr | None:

@@ -299,9 +299,9 @@ class _Reader:
             rf"\b{re.escape(n)}\b", text)]
         ending = f" with {', '.join(bounds)}" if bounds else ""
         try:
-            found = self._read(f"{self.base}; {name} = {text.strip()}", text)
+            found = self._read(f"{self.base}\n{name} = {text.strip()}", text)
         except RangeError:
-            found = self._read(f"{self.base}; {name}[0] += {text.strip()}{ending}", text)
+            found = self._read(f"{self.base}\n{name}[0] += {text.strip()}{ending}", text)
         return self._taken(found, name)
 
     def _read(self, whole: str, text: str) -> Program:

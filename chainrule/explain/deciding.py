@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import product as combinations
 from typing import Final
 
+from chainrule.algebra.bounding import below_tangents, exponential
 from chainrule.algebra.domain import Demand, always, demands
 from chainrule.algebra.moves import Moves, Step
 from chainrule.algebra.normal import Normal
@@ -28,7 +29,7 @@ from chainrule.algebra.polynomial import (
 from chainrule.algebra.products import Why, shape
 from chainrule.algebra.signs import Bound, Facts
 from chainrule.algebra.squares import sum_of_squares
-from chainrule.algebra.terms import replaced
+from chainrule.algebra.terms import letter, replaced
 from chainrule.errors import ChainruleError, InputError
 from chainrule.explain.assumptions import Assumed, labels, whole
 from chainrule.explain.chains import chain, chains, lettered, met, normal_form, without_repeats
@@ -36,6 +37,7 @@ from chainrule.explain.claims import Claim, Side
 from chainrule.explain.points import Worlds
 from chainrule.explain.proof import Case, Line
 from chainrule.lang.expr import (
+    ONE,
     ZERO,
     Apply,
     Expr,
@@ -46,6 +48,7 @@ from chainrule.lang.expr import (
     walk,
 )
 from chainrule.lang.integers import Integer, index
+from chainrule.lang.parse import parse_expression
 from chainrule.lang.printing import expression_text
 from chainrule.lang.program import Equation
 
@@ -352,6 +355,8 @@ class Decider:
         start: Expr = Apply("sub", (big, small)) if small != ZERO else big
         if big == ZERO:
             start = Apply("neg", (small,))
+        if isinstance(small, Reduce) and small.op == "max" and small.condition is None:
+            return self.each(big, small, kind, given, unfolded)
         moves = Moves(normal, self.definitions() if unfolded else (), self.reasons)
         moves.because = because(given)
         steps = chain(moves, start)
@@ -371,6 +376,15 @@ class Decider:
             if set(signs) <= set(wanted):
                 line = Line(Side(lettered(form)), "normal form", why)
                 return self.with_sign(start, [line], signs, given)
+        raised = exponential(p, normal)
+        if raised is not None:
+            over = normal.numerator(raised)
+            if set(normal.signs(over)) <= set(wanted):
+                form = div(expression(over), normal.denominator(raised))
+                note = "It has the sign of exp of it less 1."
+                lines = [Line(Side(lettered(form)), "normal form", "worked out")]
+                whole = Apply("sub", (Apply("exp", (start,)), ONE))
+                return replace(self.with_sign(whole, lines, normal.signs(over), given), note=note)
         squares = sum_of_squares(p)
         if squares is not None and set(facts.seen(squares)) <= set(wanted):
             line = Line(Side(squares), "squares", "the squares completed")
@@ -433,6 +447,59 @@ class Decider:
                 reached |= {n.tensor for n in walk(equation.body) if isinstance(n, Ref)}
         return found
 
+    def by_tangents(self, left: Expr, right: Expr, kind: str) -> list[Part] | None:
+        """ln(u) is at most u - 1: what is left when the logarithms are gone has a known sign."""
+        big, small = (right, left) if kind == "<=" else (left, right)
+        start: Expr = Apply("sub", (big, small))
+        for one, other in self.unfoldings(big, small):
+            normal = self.normal(self.base)
+            found = below_tangents(plus(normal.poly(one), negative(normal.poly(other))), normal)
+            if found is None or not set(normal.signs(found[1])) <= {"0", "+"}:
+                continue
+            form, lower = (lettered(e) for e in (found[0], expression(found[1])))
+            self.not_more(form, start)
+            lines = [Line(Side(form), "tangent", _TANGENT, "≥")]
+            if shape(form) != shape(lower):
+                lines.append(Line(Side(lower), "normal form",
+                                  "multiplied out, with what is assumed"))
+            self.verify(lines, ())
+            part = self.with_sign(start, [], normal.signs(found[1]), ())
+            return [replace(part, lines=(*part.lines, *lines))]
+        return None
+
+    def each(
+        self, big: Expr, greatest: Reduce, kind: str, given: Sequence[tuple[Expr, str]],
+        unfolded: int,
+    ) -> Part | None:
+        """What is at least each of some numbers is at least the greatest of them."""
+        taken = {r.name for r in self.ranges} | set(self.program.tensors)
+        names = {}
+        for r in greatest.indices:
+            names[r.name] = letter(taken)
+            taken.add(names[r.name])
+        body = replaced(greatest.body, {old: index(new) for old, new in names.items()})
+        own = tuple(Range(names[r.name], r.size) for r in greatest.indices)
+        sizes, ranges = self.sizes, self.ranges
+        self.sizes = {**sizes, **{r.name: r.size for r in own if r.size is not None}}
+        self.ranges = (*ranges, *own)
+        sides = (body, big) if kind in ("<=", "<") else (big, body)
+        try:
+            found = self.cases(*sides, kind, *sides, unfolded, given)
+        finally:
+            self.sizes, self.ranges = sizes, ranges
+        if found is None:
+            return None
+        note = "It is enough to show it of each of those that the maximum is taken of."
+        return Part(tuple(given), (), note=note, inner=tuple(
+            replace(f, conditions=f.conditions[len(given) :]) for f in found))
+
+    def not_more(self, less: Expr, more: Expr) -> None:
+        """An inequality between two lines, held against points before it is shown."""
+        worlds = Worlds(self.assumed, (less, more), self.ranges, "<=")
+        seems = worlds.differing(worlds.drawn(12))
+        if seems is not None and worlds.exactly(seems) is not None:
+            raise UnsoundProofError("a bound is not one", None, "please report this")
+
     def with_sign(
         self, start: Expr, lines: Sequence[Line], signs: str, given: Sequence[tuple[Expr, str]]
     ) -> Part:
@@ -440,6 +507,12 @@ class Decider:
         every = [Line(Side(start), "", ""), *lines]
         self.verify(every, given)
         return Part(tuple(given), tuple(every), closing=_sign_words(signs))
+
+
+_TANGENT: Final[Why] = (
+    parse_expression("ln(u)"), " ≤ ", parse_expression("u - 1"), ", so ",
+    parse_expression("a*(ln(b) - ln(c))"), " ≥ ", parse_expression("a*(1 - c/b)"), " for ",
+    parse_expression("a"), " ≥ 0")
 
 
 def because(given: Sequence[tuple[Expr, str]]) -> Why:

@@ -40,7 +40,7 @@ _WIDE: Final = (-30.0, 30.0)  # every so often, for what holds near 0 only
 _TRIES: Final = 400
 _CLOSE: Final = 1e-9
 _DIGITS: Final = 50
-_SMALL: Final = (0, 1, -1, 2, Fraction(1, 2), -2, 3, Fraction(-1, 2), Fraction(1, 4))
+_SMALL: Final = tuple(map(Fraction, ("0", "1", "-1", "2", "1/2", "-2", "3", "-1/2", "1/4")))
 _HELD: Final = 12  # points at which the lines of a proof are held against each other
 _TRIED: Final = 8  # points at which a claim seems false that are worked exactly
 _TELLING: Final = 8  # numbers of a claim that are tried as values
@@ -126,8 +126,8 @@ class Worlds:
         found: dict[Fraction, None] = {}
         for e in (*self.sides, *(c.quantity for c in self.assumed.conditions)):
             for node in walk(e):
-                if isinstance(node, Number) and 2 < abs(node.value) <= _MOST:
-                    value = Fraction(node.value)
+                value = Fraction(node.value) if isinstance(node, Number) else Fraction(0)
+                if 2 < abs(value) <= _MOST:
                     found.update(dict.fromkeys((value, value + 1, value - 1, -value)))
         return tuple(found)[:_TELLING]
 
@@ -353,7 +353,7 @@ class Worlds:
                         below = known(t.below, sizes).constant if t.below is not None else 4
                         flat: list[Any] = [v % max(1, below or 1) for v in own]
                     else:
-                        flat = [Fraction(small[v]) for v in own]
+                        flat = [small[v] for v in own]
                     if n in normalised:
                         made = _sharing(flat, shapes[n], normalised[n])
                         if made is None:

@@ -23,12 +23,14 @@ class Line:
     """What the line before equals, by a rule and for a reason in words.
 
     `value` is an expression, one with limits or integrals in front of it, or "inf" or "-inf".
-    Expressions in `why` are typeset.
+    Expressions in `why` are typeset. `relation` is "≥" where the line is no more than the one
+    before.
     """
 
     value: Side | str
     rule: str
     why: str | tuple[str | Expr, ...]
+    relation: str = "="
 
     @property
     def body(self) -> Expr | None:

@@ -47,7 +47,7 @@ from chainrule.explain.points import Counterexample
 from chainrule.explain.proof import Case, Line
 from chainrule.explain.prove import Part, Proof
 from chainrule.explain.work import equation_math
-from chainrule.lang.expr import ZERO, Apply, Expr, walk
+from chainrule.lang.expr import ZERO, Apply, Expr, Reduce, walk
 
 _SIGNS: Final = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 _WORDS: Final = ("increasing", "decreasing", "non-increasing", "non-decreasing", "constant")
@@ -177,7 +177,8 @@ class _Writer:
             inner = _Writer(proof)
             left, right = proof.claim.left, proof.claim.right
             assert right is not None
-            blocks.append(heading(2, "Why ", row(inner.side(left), "=", inner.side(right))))
+            sign = _SIGNS[proof.claim.kind]
+            blocks.append(heading(2, "Why ", row(inner.side(left), sign, inner.side(right))))
             for k, part in enumerate(proof.parts):
                 blocks += inner.part(part, k)
         if found.parts:
@@ -226,12 +227,13 @@ class _Writer:
     def chain(self, lines: Sequence[Line], closing: str) -> Block:
         """Equal things, one below the other, each with its reason."""
         first, *rest = lines
-        links = [Link(self.side(line.value), self.reason(line)) for line in rest]
+        links = [Link(self.side(line.value), self.reason(line), line.relation) for line in rest]
         if closing:
             word = {"which is positive": (">", ZERO), "which is not negative": ("≥", ZERO),
                     "which is negative": ("<", ZERO), "which is not positive": ("≤", ZERO),
                     "which is 0": ("=", ZERO), "which is not 0": ("≠", ZERO)}[closing]
-            links.append(Link(self.math(word[1]), inlines(self.why_sign(lines[-1])), word[0]))
+            if lines[-1].body != ZERO:
+                links.append(Link(self.math(word[1]), inlines(self.why_sign(lines[-1])), word[0]))
         return Chain(self.side(first.value), tuple(links))
 
     def why_sign(self, line: Line) -> str:
@@ -274,6 +276,11 @@ def line_sign(line: Line, assumed: Sequence[str]) -> str:
                 found.append("squares are not negative")
             if isinstance(node, Apply) and node.function == "abs":
                 found.append("absolute values are not negative")
+            if isinstance(node, Apply) and node.function == "sub" and isinstance(
+                    node.args[0], Reduce) and not isinstance(node.args[1], Reduce) and (
+                        node.args[0].op == "sum"):
+                found = ["what is taken away is one of the terms of the sum"]
+                break
     if not found and assumed:
         found.append("as assumed")
     return ", ".join(dict.fromkeys(found))

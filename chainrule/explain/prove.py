@@ -147,7 +147,7 @@ class _Prover(Decider):
             if refuted is not None:
                 return self.proof("refuted", counterexample=refuted, demanded=(left, right))
         if parts is None and kind in ("<=", ">="):
-            parts = self.by_convexity(left, right, kind)
+            parts = self.by_convexity(left, right, kind) or self.by_tangents(left, right, kind)
         if parts is None:
             return self.proof("undecided", reason=(
                 f"it holds at all {self.seen} points tried, but no proof was found"),
@@ -431,6 +431,8 @@ def supporting(parts: Sequence[Part]) -> list[Proof]:
             if line.rule == "identity":
                 used["".join(expression_text(w) if isinstance(w, Expr) else w.replace(" = ", " == ")
                              for w in line.why)] = None
+            if line.rule == "tangent":
+                used["ln(u) <= u - 1"] = None
     return [prove(text) for text in used]
 
 
