@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import click
 
 from chainrule.cli import FINDINGS as REFUTED
 from chainrule.cli import UNDECIDED, common
+
+_NAME: Final = re.compile(r"[a-z]\w*(-[a-z0-9]\w*)+|im2col")
 
 
 class _Command(click.Command):
@@ -18,7 +23,8 @@ class _Command(click.Command):
 
 
 @click.command("prove", cls=_Command)
-@click.argument("claim", metavar="CLAIM|FILE|-")
+@click.argument("claim", metavar="CLAIM|NAME|FILE|-", required=False)
+@click.option("--list", "listed", is_flag=True, help="List the identities that have a name.")
 @click.option("--given", "givens", multiple=True, metavar="ASSUMPTION",
               help="An assumption, such as 'sum(i) t[i] = 1', 'x > 0', 't is one-hot'.")
 @click.option("--budget", type=click.FloatRange(0.1, 3600.0), default=5.0, show_default=True,
@@ -28,8 +34,8 @@ class _Command(click.Command):
 @common.output_options()
 @click.pass_context
 def command(
-    ctx: click.Context, claim: str, givens: tuple[str, ...], budget: float, at: tuple[str, ...],
-    format: str | None, output: str | None,
+    ctx: click.Context, claim: str | None, listed: bool, givens: tuple[str, ...], budget: float,
+    at: tuple[str, ...], format: str | None, output: str | None,
 ) -> None:
     """Prove a claim, or refute it by a counterexample, or say that it is undecided.
 
@@ -40,12 +46,28 @@ def command(
     chainrule prove 'input x[K], c; softmax(x + c) == softmax(x)'
     chainrule prove 'lim(k -> inf) sigmoid(k*x) == heaviside(x)'
     chainrule prove 'sqrt(x^2) == x' --given 'x >= 0'
+
+    Some identities have a name, which stands for the claim:
+
+    \b
+    chainrule prove --list
+    chainrule prove softmax-shift
     """
+    from chainrule.explain.identities import identity, listing
     from chainrule.explain.proof_page import page
     from chainrule.explain.prove import prove
     from chainrule.literals import assignments
 
-    text, _ = common.read(claim)
+    if listed or claim is None:
+        if not listed:
+            raise click.UsageError("Missing argument 'CLAIM|NAME|FILE|-'.", ctx)
+        common.emit_document(listing(), format, output)
+        return
+    if _NAME.fullmatch(claim):
+        known = identity(claim)
+        text, givens = known.claim, (*known.givens, *givens)
+    else:
+        text, _ = common.read(claim)
     found = prove(text, givens, budget)
     values = assignments(at, "--at", floats=True) if at else None
     common.emit_document(page(found, values), format, output)

@@ -205,10 +205,16 @@ class _Reader:
         self.start = start
         self.name = name
         self.ranges: dict[str, Range] = {}
+        self.indices: frozenset[str] = frozenset()  # letters that are indices on the other side
         self.program: Program | None = None
 
     def compared(self, left: str, kind: str, right: str) -> Claim:
         one, other = self.side(left, "lhs"), self.side(right, "rhs")
+        assert self.program is not None
+        clash = [n for n in self.ranges if n in self.program.inputs]
+        if clash:  # an index here, a number there
+            self.program, self.indices = None, frozenset(clash)
+            other, one = self.side(right, "rhs"), self.side(left, "lhs")
         return self.claim(kind, one, other)
 
     def about(self, left: str, kind: str, variable: str) -> Claim:
@@ -299,6 +305,8 @@ class _Reader:
             rf"\b{re.escape(n)}\b", text)]
         ending = f" with {', '.join(bounds)}" if bounds else ""
         try:
+            if any(f"{n} <" in ending for n in self.indices):
+                raise RangeError("an index is loose")
             found = self._read(f"{self.base}\n{name} = {text.strip()}", text)
         except RangeError:
             found = self._read(f"{self.base}\n{name}[0] += {text.strip()}{ending}", text)
