@@ -65,7 +65,7 @@ def test_the_two_layer_network_of_the_course() -> None:
         "z2": "y2[k] - t[k]",
         "y1": "sum(k<K) (y2[k] - t[k])*W2[k,u]",
         "z1": "dE_dy1[u]*y1[u]*(1 - y1[u])",
-        "W1": "dE_dy1[u]*y1[u]*(1 - y1[u])*x[v]",
+        "W1": "dE_dz1[u]*x[v]",
         "W2": "(y2[k] - t[k])*y1[u]",
     }
 
@@ -394,3 +394,60 @@ def test_a_batch_with_labels_is_one_sum() -> None:
     text = ("input x[N,V]; parameter W[K,V]; label y[N] < K\nz[n,k] = sum(v) W[k,v]*x[n,v]\n"
             "p = softmax(z); L = -sum(n) ln(p[n,y[n]])/N")
     assert results(text, "W")["W"] == "1/N*sum(n<N) (p[n,k] - (1 if y[n] == k else 0))*x[n,v]"
+
+
+def printed(text: str, *options: str, capsys: pytest.CaptureFixture[str]) -> str:
+    main(["derive", text, *options])
+    return capsys.readouterr().out
+
+
+def test_strides_and_dilations_may_stay_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed("size s, d; input x[I], w[A]; y[i] = sum(a) w[a]*x[s*i + d*a]; "
+                "L = sum(i) g[i]*y[i]", "--wrt", "x,w", capsys=capsys)
+    assert "Σ_{i,a} gᵢ · wₐ · δ_{si+da,j}" in out and "Σ_i gᵢ · x_{si+da}" in out
+    assert "(⌊(I + d - A d - 1)/s⌋ + 1) × 1" in out
+
+
+def test_a_sum_says_how_far_it_runs_where_no_axis_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = printed("size k, s; input x[I]; y[i] = 1/k*sum(a<k) x[s*i + a]; L = sum(i) g[i]*y[i]",
+                "--wrt", "x", capsys=capsys)
+    assert "yᵢ = 1/k · Σ_{a<k} xₛᵢ₊ₐ" in out and "1/k · Σ_{i,0≤j-si<k} gᵢ" in out
+
+
+def test_numbers_of_a_formula_are_not_rounded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "0.044715" in printed("y = x + 0.044715*x^3", capsys=capsys)
+
+
+def test_an_argmax_of_two_indices_says_which_is_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = printed("input x[2*I,2*J], g[I,J]; y = max_pool2d(x, kernel_size=2); L = sum(g*y)",
+                "--wrt", "x", "--steps", "result", capsys=capsys)
+    assert "0≤m-2i<2,0≤j-2n<2" in out and "argmax_{r<2,s<2}^r" in out
+
+
+def test_in_rows_a_derivative_by_a_vector_is_a_row_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = printed(MLP.strip(), "--wrt", "W1", "--given", "sum(k) t[k] = 1", "--layout", "row",
+                  capsys=capsys)
+    assert "∂E/∂z₁ = ∂E/∂y₁ diag(y₁ ∘ (1 - y₁))" in out and "∂E/∂W₁ = (∂E/∂z₁)ᵀ xᵀ" in out
+
+
+def test_a_long_derivative_is_put_in_where_that_is_shorter() -> None:
+    text = "p = sigmoid(z); L = -t*ln(p) - (1 - t)*ln(1 - p)"
+    assert results(text, "z")["z"] == "p - t"
+
+
+def test_a_matrix_times_a_bracket_with_a_product() -> None:
+    p = read("input X[N,M], W[M,K], Y[N,K]; L = ‖X @ W - Y‖_F^2")
+    matrix = derive(p, None, ["W"]).found["W"].matrix
+    assert matrix is not None and math_text(matrix.math) == "2 · Xᵀ (X W - Y)"
+
+
+def test_no_form_is_met_twice_on_the_way() -> None:
+    p = read("input x[I], g[I]; y[i] = x[i]*(1 + erf(x[i]/sqrt(2)))/2; L = sum(i) g[i]*y[i]")
+    forms = [line.after for line in derive(p, None, ["x"]).found["x"].lines]
+    assert all(a != b for k, a in enumerate(forms) for b in forms[:k])

@@ -318,7 +318,8 @@ class _Table:
             return None
         for d in derivative:
             quotient = self.normal.times((d,), self.normal.inverse((own[0],)))
-            if len(quotient) != 1 or any(mentions(b, self.variable) for b, _ in quotient[0].factors):
+            if len(quotient) != 1 or any(
+                    mentions(b, self.variable) for b, _ in quotient[0].factors):
                 continue
             if self.normal.vanishes(plus(derivative, negative(self.normal.times(quotient, own)))):
                 return expression(quotient)

@@ -43,6 +43,7 @@ from chainrule.lang.expr import (
     Reduce,
     Ref,
     Select,
+    both,
     children,
     div,
     exact,
@@ -335,10 +336,12 @@ class Moves(Rearranging):
                     return None
                 places = {n: s for n, s in zip(names, node.subscripts, strict=True)
                           if n is not None}
-                return replaced(eq.body, places)
+                return padded(node, replaced(eq.body, places), eq)
 
             reason = self.reasons.get(equation.target)
             new = transform_deep(e, leaf)
+            if new == e:
+                continue
             if reason is None and sum(1 for _ in walk(equation.body)) <= _SHORT:
                 named.append(_name(equation))
                 e = new
@@ -404,6 +407,21 @@ class Moves(Rearranging):
                 self.say(*statement(name))
                 return new
         return None
+
+
+def padded(ref: Ref, body: Expr, equation: Equation) -> Expr:
+    """A definition put in where it is read with padding: the fill stands outside of its axes."""
+    if ref.outside is None:
+        return body
+    sizes = {r.name: r.size for r in equation.ranges}
+    inside: Expr | None = None
+    for s, own in zip(ref.subscripts, equation.subscripts, strict=True):
+        size = sizes.get(own.plain or "")
+        assert size is not None
+        place = IndexValue(s) if s.constant is None else Number(s.constant)
+        inside = both(inside, Apply("and", (Apply("le", (ZERO, place)),
+                                            Apply("lt", (place, size_of(size))))))
+    return body if inside is None else Select(inside, body, ref.outside.fill)
 
 
 def transform_deep(e: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:

@@ -14,7 +14,6 @@ from chainrule.algebra.polynomial import (
     Poly,
     collected,
     constant,
-    content,
     expression,
     negative,
     plus,
@@ -101,7 +100,7 @@ class Functions(Terms):
         """ln of a product: a sum of logarithms, where all factors but one are known positive."""
         if not p:
             return self.atom(Apply("ln", (Number(0),)))
-        shared, rest = content(p)
+        shared, rest = self.taken_apart(p)
         if shared.number < 0 and len(rest) > 1:
             shared, rest = replace(shared, number=-shared.number), negative(rest)
         doubtful = [(b, k) for b, k in shared.factors
@@ -130,7 +129,7 @@ class Functions(Terms):
             return self.power(p, int(k))
         if not p:
             return NOTHING
-        shared, rest = content(p)
+        shared, rest = self.taken_apart(p)
         if shared.number < 0:
             shared, rest = replace(shared, number=-shared.number), negative(rest)
         result: Poly = UNIT

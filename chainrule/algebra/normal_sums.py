@@ -22,15 +22,17 @@ from chainrule.algebra.polynomial import (
     plus,
 )
 from chainrule.algebra.terms import replaced
-from chainrule.lang.bounds import at_most
+from chainrule.lang.bounds import at_most, extent
 from chainrule.lang.expr import (
     Expr,
     Range,
     Read,
     Reduce,
+    Ref,
     free_indices,
+    walk,
 )
-from chainrule.lang.integers import Index, Integer, index
+from chainrule.lang.integers import Index, Integer, Size, index
 from chainrule.lang.integers import constant as integer_constant
 
 _WAYS: Final = 12  # ways to write a sum that are looked at
@@ -59,6 +61,11 @@ class Sums(Functions):
     def summed(self, m: Mono) -> Poly:
         """A term with its sums worked as far as they go: deltas put in, free factors out."""
         for r in m.sums:
+            if r.size is not None and r.size.constant == 1:
+                only = replace(m, sums=tuple(s for s in m.sums if s is not r)).moved(
+                    {r.name: integer_constant(0)}, {})
+                bare = self.again(replace(only, sums=()))
+                return plus(*(self.summed(replace(o, sums=(*o.sums, *only.sums))) for o in bare))
             picked = self._picked(m, r)
             if picked is not None:
                 return plus(*map(self.summed, picked))
@@ -73,7 +80,7 @@ class Sums(Functions):
             known = self.known.summed(m, r.name)
             if known is not None:
                 return plus(*(self.summed(k) if k.sums else (k,) for k in known))
-        if any(self._bounds(m, r) for r in m.sums):
+        if any(self._bounds(m, r) for r in m.sums) or _backwards(m):
             m = self._reindexed(m)
         return collected([m])
 
@@ -95,6 +102,11 @@ class Sums(Functions):
         if len(found) > _WAYS:
             return
         for r in m.sums:
+            if r.size is not None and _backwards(m):
+                name = f"#{next(_SHIFTED)}"
+                new = self._put(m, r, r.size - 1 - index(name), name, r.size, ())
+                if new is not None:
+                    found.setdefault(new)
             for low, high, guards in self._bounds(m, r):
                 cells = high - low
                 if low.constant is not None or cells.indices() or not (
@@ -204,7 +216,14 @@ class Sums(Functions):
                 place.coefficient(atoms[0]) == 1 and len(place.terms) == 1):
             name = f"@{atoms[0].ref.tensor}"
         own = None if name is None else reach.get(name)
-        return own is not None and (own == size or at_most(own, size) is True)
+        if own is not None:
+            return own == size or at_most(own, size) is True
+        if any(not isinstance(a, Index) or a.name not in reach for a in atoms
+               if not isinstance(a, Size)):
+            return False
+        ends = extent(place, {n: s for n, s in reach.items() if not n.startswith("@")})
+        return ends is not None and at_most(integer_constant(0), ends[0]) is True and (
+            at_most(ends[1] + 1, size) is True)
 
     def _greatest(self, e: Reduce, inner: Poly) -> Poly:
         """A maximum or minimum: what does not depend on the index stands outside of it."""
@@ -226,6 +245,15 @@ class Sums(Functions):
         reduce = Reduce(e.op, tuple(Range(new[r.name], r.size) for r in e.indices), condition,
                         replaced(expression(body), places))
         return plus(outside, self.times((free,), self.atom(reduce)))
+
+
+def _backwards(m: Mono) -> bool:
+    """Whether a summed index is counted down in some subscript."""
+    names = m.bound()
+    return any(s.coefficient(Index(n)).constant == -1
+               for e in (*(b for b, _ in m.factors), *(q for q, _ in m.guards))
+               for node in walk(e) if isinstance(node, Ref)
+               for s in node.subscripts for n in s.indices() if n in names)
 
 
 def _height(p: Poly) -> int:

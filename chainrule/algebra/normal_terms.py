@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product as combinations
-from math import comb, inf
+from math import comb, inf, lcm
 from time import monotonic
 from typing import Final, Protocol
 
@@ -180,6 +180,19 @@ class Terms:
         base = expression(rest)
         return self.times((outside,), (Mono(Fraction(1), ((base, Fraction(-1)),)),))
 
+    def taken_apart(self, p: Poly) -> tuple[Mono, Poly]:
+        """What all terms share, and the rest with its brackets opened: 1 - 1/b is (b - 1)/b."""
+        shared, rest = content(p)
+        for _ in range(4):
+            opened = plus(*(self._settled(m) for m in rest))
+            if opened == rest or not opened:
+                break
+            more, rest = content(opened)
+            both = joined(shared, more)
+            assert both is not None
+            shared = both
+        return shared, rest
+
     # conditions
 
     def by_cases(self, p: Poly, function: object) -> Poly:
@@ -264,6 +277,8 @@ class Terms:
                 rest, around = (replace(q[0], number=q[0].number), *q[1:]), "+"
                 lead = rest[0].number
                 rest, shared = scaled(rest, 1 / lead), Mono(lead)
+            whole = lcm(*(m.number.denominator for m in rest))
+            rest = scaled(rest, whole)  # j - 2*i rather than j/2 - i: a condition on integers
             wanted = signs if shared.number > 0 else signs.translate(str.maketrans("-+", "+-"))
             wanted = "".join(s for s in _SIGNS if s in wanted)
             return (Mono(Fraction(1), (), ((expression(rest), wanted),)),)

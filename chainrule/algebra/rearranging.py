@@ -390,6 +390,8 @@ class Rearranging:
                 done = _arithmetic(node)
                 return done if done is not None and (
                     ONE in node.args or ZERO in node.args) else None
+            if isinstance(node, Reduce) and node.op == "sum" and node.body == ZERO:
+                return ZERO
             if isinstance(node, Apply) and node.function == "neg" and isinstance(
                     node.args[0], Apply) and node.args[0].function == "neg":
                 return node.args[0].args[0]

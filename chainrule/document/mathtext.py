@@ -69,7 +69,8 @@ def _text_row(m: Row, tight: bool) -> str:
             coefficient = isinstance(items[i - 1], Num) and not isinstance(item, Num | Fraction)
             words = isinstance(item, Words) or isinstance(items[i - 1], Words)
             second = isinstance(items[i - 1], Power) and items[i - 1].base == Op("∂")  # type: ignore[attr-defined]
-            if not (alone or coefficient or words or tight or second):
+            close = tight and not isinstance(items[i - 1], Under)  # max_j xⱼ, small as it is
+            if not (alone or coefficient or words or close or second):
                 pieces.append(" ")
         elif i and isinstance(items[i - 1], Op) and items[i - 1].text in BIG:  # type: ignore[attr-defined]
             pieces.append(" ")

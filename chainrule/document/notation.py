@@ -57,6 +57,8 @@ from chainrule.lang.program import Tensor
 _CASES, _LOGIC, _RELATION, _SUM, _PRODUCT, _POWER, _ATOM = range(7)
 _INFIX = {"+": _SUM, "-": _SUM, "·": _PRODUCT, "and": _LOGIC, "or": _LOGIC}
 
+_PLACES = 12  # decimal places of a number in a formula: 0.044715 is no 0.0447
+
 Value = Callable[[Ref], Math | None]
 
 
@@ -204,6 +206,9 @@ class Notation:
         return self._write(e, value)[0]
 
     def _at(self, e: Expr, value: Value | None, level: int) -> Math:
+        if isinstance(e, ArgReduce):
+            body = self._at(e.body, value, _PRODUCT)
+            return Row((self._over(e, value, nested=True), body))
         m, binds = self._write(e, value)
         return m if binds >= level else Fence(m)
 
@@ -214,7 +219,7 @@ class Notation:
                 return given, _binding(given)
             return self.ref(e), _ATOM
         if isinstance(e, Number):
-            m = self.number(e.value)
+            m = number(e.value, max(self.digits, _PLACES))  # what is written in a formula is exact
             return m, _binding(m)
         if isinstance(e, Apply):
             return self._apply(e, value)
@@ -230,11 +235,10 @@ class Notation:
             return self._cases(e, value), _CASES
         if isinstance(e, Reduce):
             body = self._at(e.body, value, _PRODUCT)
-            return Row((self._over(e.op, e.indices, e.condition, value), body)), _PRODUCT
+            return Row((self._over(e, value), body)), _PRODUCT
         if isinstance(e, ArgReduce):
             body = self._at(e.body, value, _PRODUCT)
-            head = self._over(f"arg{e.op}", e.indices, e.condition, value)
-            return Row((head, body)), _PRODUCT
+            return Row((self._over(e, value), body)), _PRODUCT
         raise TypeError(f"not an expression: {e!r}")
 
     def _apply(self, e: Apply, value: Value | None) -> tuple[Math, int]:
@@ -296,20 +300,36 @@ class Notation:
             node = node.otherwise
         return Cases((*rows, (self.expression(node, value), Words("otherwise"))))
 
-    def _over(self, op: str, indices: tuple[Range, ...], condition: Expr | None,
-              value: Value | None) -> Math:
-        """Σ, max or argmax with what it runs over: the bound is shown where it is a number."""
+    def _over(self, e: Reduce | ArgReduce, value: Value | None, nested: bool = False) -> Math:
+        """Σ, max or argmax with what it runs over, and how far where no axis tells it.
+
+        Of several indices, the one that an argmax means stands on top, where nothing on the left
+        says it: [k = argmaxᵏ …].
+        """
         inside: list[Math | str] = []
-        for r in indices:
+        for r in e.indices:
             inside += [","] if inside else []
             inside.append(Identifier(r.name))
-            number = None if r.size is None else r.size.constant
-            if number is not None and op != "sum":
-                inside += ["<", Num(str(number))]
-        if condition is not None:
-            for part in _both(condition):
+            number = r.size is not None and r.size.constant is not None
+            if r.size is not None and (number if _chooses(e) else not self._told(r, e)):
+                inside += ["<", self.integer(r.size)]
+        if e.condition is not None:
+            for part in _both(e.condition):
                 inside += [",", self.expression(part, value)]
-        return Under(Op("Σ" if op == "sum" else op), row(*inside))
+        if isinstance(e, Reduce):
+            return Under(Op("Σ" if e.op == "sum" else e.op), row(*inside))
+        which = Identifier(e.which) if nested and len(e.indices) > 1 else None
+        return Under(Op(f"arg{e.op}"), row(*inside), which)
+
+    def _told(self, r: Range, e: Reduce | ArgReduce) -> bool:
+        """Whether an index runs over the whole axis of a tensor, so that all know how far."""
+        for node in walk(e):
+            tensor = self.tensors.get(node.tensor) if isinstance(node, Ref) else None
+            if isinstance(node, Ref) and (tensor is None or any(
+                    s.plain == r.name and size == r.size
+                    for s, size in zip(node.subscripts, tensor.shape, strict=False))):
+                return True
+        return False
 
     # subscripts and sizes
 
@@ -400,6 +420,10 @@ def _subscripted(base: Math, subscripts: tuple[Math, ...]) -> Math:
     return Subscript(base, only)
 
 
+def _chooses(e: Reduce | ArgReduce) -> bool:
+    return isinstance(e, ArgReduce) or e.op != "sum"
+
+
 def _ending(e: Expr) -> set[str]:
     """What the sum at the end of a product runs over, if there is one."""
     while isinstance(e, Apply) and e.function in ("mul", "neg"):
@@ -424,8 +448,19 @@ def _ordered(p: Integer) -> list[tuple[Monomial, int]]:
 
 def _both(e: Expr) -> list[Expr]:
     """The conditions that an `and` joins, a double inequality being one."""
-    if isinstance(e, Apply) and e.function == "and" and _between(e) is None:
-        return [part for a in e.args for part in _both(a)]
+    found: list[Expr] = []
+    for part in _joined(e):
+        pair = Apply("and", (found[-1], part)) if found else None
+        if pair is not None and _between(pair) is not None:
+            found[-1] = pair
+        else:
+            found.append(part)
+    return found
+
+
+def _joined(e: Expr) -> list[Expr]:
+    if isinstance(e, Apply) and e.function == "and":
+        return [part for a in e.args for part in _joined(a)]
     return [e]
 
 

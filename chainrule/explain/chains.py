@@ -109,6 +109,8 @@ def _met(
     lines += [Line(Side(s.after), s.rule, s.why) for s in one[: best[0]]]
     for k in range(best[1] - 1, -1, -1):
         lines.append(Line(Side(second[k]), other[k].rule, backwards(other[k])))
+    if best[1] == 0 and len(lines) > 1:  # as it was claimed, rather than in our order
+        lines[-1] = replace(lines[-1], value=Side(right))
     if len(lines) == 1 and left != right:
         lines.append(Line(Side(right), "order", _ORDER))
     return without_repeats(lines)
@@ -122,6 +124,8 @@ def backwards(step: Step) -> Why:
     said = _BACK.get(step.rule, "")
     if step.rule == "cancel":
         return ("above and below times ", *step.why[1:])
+    if step.rule == "multiply above and below":
+        return ("above and below divided by ", *step.why[1:])
     return (said,) if said else step.why
 
 

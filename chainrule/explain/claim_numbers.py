@@ -18,6 +18,7 @@ from chainrule.evaluate.reference import run
 from chainrule.explain.claims import relation
 from chainrule.explain.points import Worlds
 from chainrule.explain.prove import Proof
+from chainrule.lang.expr import Ref
 
 _SHOWN: Final = 6  # cells of one side that are shown
 _DIGITS: Final = 40
@@ -51,7 +52,9 @@ def numbers(found: Proof, values: Mapping[str, Any]) -> list[Block]:
     rows: list[list[Prose]] = [
         [code(side), *(column[k] for column in columns)] for k, side in enumerate(sides)]
     given = run(program, values, check=False)
-    computed = [e.target for e in program.equations if e.target in found.assumed.program.tensors]
+    shown = {b.tensor for b in (claim.left.body, claim.right.body) if isinstance(b, Ref)}
+    computed = [e.target for e in program.equations
+                if e.target in found.assumed.program.tensors and e.target not in shown]
     rows += [[code(n), "", _cells(given[n].ravel().tolist()), _cells(exactly[n].cells)]
              for n in dict.fromkeys(computed)]
     return [p("In numbers, each side worked as it is written:"),

@@ -44,6 +44,8 @@ from chainrule.lang.expr import (
     Range,
     Reduce,
     Ref,
+    Select,
+    both,
     div,
     walk,
 )
@@ -224,7 +226,7 @@ class Decider:
                 continue
             try:
                 worlds = Worlds(self.assumed, (side, form), self.ranges, "==")
-                bad = worlds.disagreeing(2, ())
+                bad = worlds.disagreeing(2)
             except InputError:
                 continue  # the form is not defined at any point that was drawn
             if bad is not None:
@@ -338,9 +340,12 @@ class Decider:
         found = [b for b in bodies if b is not None]
         if len(found) < 2:
             return
-        conditions = [q for q, _ in given]
-        worlds = Worlds(self.assumed, (*found, *conditions), self.ranges, "==")
-        bad = worlds.disagreeing(len(found), [s for _, s in given])
+        here: Expr | None = None  # outside its case a line may not even be defined
+        for quantity, signs in given:
+            here = both(here, condition(quantity, signs))
+        sides = found if here is None else [Select(here, b, ZERO) for b in found]
+        worlds = Worlds(self.assumed, sides, self.ranges, "==")
+        bad = worlds.disagreeing(len(sides))
         if bad is not None:
             raise UnsoundProofError(
                 f"a line of the proof of {self.claim.text!r} does not equal the one before: "
@@ -353,21 +358,28 @@ class Decider:
         """The greater side minus the smaller one has a sign that can be seen."""
         big, small = (right, left) if kind in ("<=", "<") else (left, right)
         start: Expr = Apply("sub", (big, small)) if small != ZERO else big
-        if big == ZERO:
-            start = Apply("neg", (small,))
+        if big == ZERO:  # f < 0 is said of f, not of -f
+            start, p = small, negative(p)
+            wanted = wanted.replace("+", "-")
+            wanted = "".join(s for s in "-0+" if s in wanted)
         if isinstance(small, Reduce) and small.op == "max" and small.condition is None:
             return self.each(big, small, kind, given, unfolded)
         moves = Moves(normal, self.definitions() if unfolded else (), self.reasons)
         moves.because = because(given)
-        steps = chain(moves, start)
-        states = [start, *(s.after for s in steps)]
         facts = normal.known
         assert isinstance(facts, Facts)
-        shown = [k for k, e in enumerate(states) if set(facts.seen(e)) <= set(wanted)]
-        if shown:  # the shortest of those whose sign is plain to see
-            k = min(shown, key=lambda k: sum(1 for _ in walk(states[k])) + 4 * k)
-            lines = [Line(Side(s.after), s.rule, s.why) for s in steps[:k]]
-            return self.with_sign(start, lines, facts.seen(states[k]), given)
+        shown: list[tuple[int, list[Step]]] = []  # ways to a form whose sign is plain to see
+        for way in chains(moves, start):
+            cost = sum(1 for _ in walk(start))
+            for k, state in enumerate([start, *(s.after for s in way)]):
+                cost += 4 + sum(1 for _ in walk(state))
+                if set(facts.seen(state)) <= set(wanted):
+                    shown.append((cost + 3 * sum(1 for _ in walk(state)), way[:k]))
+        if shown:
+            steps = min(shown, key=lambda one: one[0])[1]
+            lines = [Line(Side(s.after), s.rule, s.why) for s in steps]
+            seen = facts.seen(steps[-1].after if steps else start)
+            return self.with_sign(start, lines, seen, given)
         above = normal.numerator(p)
         for form, signs, why in (
                 (expression(p), normal.signs(p), "multiplied out, like terms added up"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from chainrule.algebra.matrix import Form
 from chainrule.document.blocks import (
     Block,
     Chain,
@@ -22,6 +23,7 @@ from chainrule.document.mathtree import (
     Fence,
     Identifier,
     Math,
+    Num,
     Op,
     Row,
     Subscript,
@@ -33,6 +35,9 @@ from chainrule.document.mathtree import (
 from chainrule.document.notation import Notation
 from chainrule.explain.derivation_notation import PartialNotation
 from chainrule.explain.derivations import Case, Derivation, Derived, Line, Use
+from chainrule.explain.induction import Part
+from chainrule.explain.induction_recursion import jacobian
+from chainrule.explain.induction_rows import beside, turned
 from chainrule.explain.work import equation_math
 from chainrule.lang.expr import ZERO, Apply, Delta, Expr, Reduce, Ref, walk
 from chainrule.lang.functions import FUNCTIONS
@@ -42,6 +47,7 @@ from chainrule.lang.program import Program
 CHECKED = ("Each line was evaluated at random points, and held against the derivative that the "
            "program runs.")
 STEPS = ("all", "main", "result")
+_TELLING = ("delta", "solve", "fold", "given")  # the moves that are named where lines are left out
 LAYOUTS = ("column", "row")
 
 
@@ -170,9 +176,26 @@ class Writer:
         """The result in matrix notation, where it has such a form."""
         if one.matrix is None or not (self.found.outer or one.indices):
             return []
-        math = one.matrix.row if self.layout == "row" else one.matrix.math
+        math = self.lying(one, one.matrix) if self.layout == "row" else one.matrix.math
         lhs = self.derivative(self.notation.tensor(self.found.of), one.tensor, ())
         return [Chain(lhs, (Link(math, inlines([*self.size(one), *self.units(one)])),))]
+
+    def lying(self, one: Derived, form: Form) -> Math:
+        """A form where derivatives by vectors are rows: ∂E/∂y diag(y ∘ (1 - y)), (∂E/∂z)ᵀ xᵀ."""
+        derivatives = {n: by for n, (_, by) in self.found.derivatives().items()}
+        if self.found.outer:
+            return form.row
+        read = {derivatives[n.tensor]: n.tensor for n in walk(one.result)
+                if isinstance(n, Ref) and n.tensor in derivatives}
+        factors = [jacobian(Part(self.found, one), use) for use in one.uses]
+        if read and [use.target for use in one.uses] == list(read) and all(factors):
+            parts = [beside(self.notation.tensor(name), factor.at(1))
+                     for name, factor in zip(read.values(), factors, strict=True) if factor]
+            return row(*separated(parts, Op("+")))
+        tensors = self.found.tensors()
+        rows = [self.notation.tensor(n) for n in derivatives
+                if n in tensors and len(tensors[n].shape) == 1]
+        return turned(form.row, rows)
 
     def units(self, one: Derived) -> list[str | Math]:
         """What e_y is, where it stands in the matrix form."""
@@ -189,15 +212,19 @@ class Writer:
         tensors = self.found.program.tensors
         outer, shape = tensors[self.found.of].shape, tensors[one.tensor].shape
         if len(outer) == 1 and len(shape) == 1:
-            return [f"in matrices, {_written(outer[0])} × {_written(shape[0])}: ",
-                    "a row for each cell of ",
-                    self.notation.tensor(of or self.found.of)]
+            return ["in matrices, ", self.written(outer[0]), " × ", self.written(shape[0]),
+                    ": a row for each cell of ", self.notation.tensor(of or self.found.of)]
         shape = outer or shape
-        rows = "1" if len(shape) == 1 else _written(shape[0])
-        columns = _written(shape[-1])
+        rows = Num("1") if len(shape) == 1 else self.written(shape[0])
+        columns = self.written(shape[-1])
         if len(shape) == 1 and (self.layout == "column" or outer):
             rows, columns = columns, rows
-        return [f"in matrices, {rows} × {columns}"]
+        return ["in matrices, ", rows, " × ", columns]
+
+    def written(self, size: Integer) -> Math:
+        """A size as a factor: I, 12, (I - K + 1)."""
+        m = self.notation.integer(size)
+        return Fence(m) if " " in str(size) else m
 
     def reach(self, one: Derived) -> Prose:
         targets = [u.target for u in one.uses if u.target != self.found.of]
@@ -228,13 +255,10 @@ class Writer:
         """A link a line; with "main" the first and the last alone."""
         chosen = list(lines)
         if self.steps == "main" and len(chosen) > 2:
-            chosen = [chosen[0], chosen[-1]]
+            left_out = [line.why for line in chosen[1:] if line.rule in _TELLING]
+            why = "; ".join(dict.fromkeys(left_out)) or chosen[-1].why
+            chosen = [chosen[0], replace(chosen[-1], why=why)]
         return tuple(Link(self.math(line.after), inlines(line.why)) for line in chosen)
-
-
-def _written(size: Integer) -> str:
-    """A size as a factor: I, 12, (I - K + 1)."""
-    return f"({size})" if " " in str(size) else str(size)
 
 
 def closing(found: Derivation, notation: Notation) -> list[Block]:

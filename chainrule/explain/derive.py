@@ -74,6 +74,8 @@ from chainrule.lang.program import Equation, Program
 
 _SHORT = 2  # terms of a derivative that is put in where it is used, rather than named
 _LONG = 6  # and where that is shorter in the end
+_CLOSED = 10  # the most symbols of one in values of the forward pass, such as (y - t)/m
+_SMALL = 6  # and of one that mentions another derivative: ∂E/∂y · y · (1 - y) keeps its name ∂E/∂z
 
 __all__ = ["Derivation", "Derived", "Line", "Use", "closed_forms", "derive", "simplify"]
 
@@ -82,11 +84,13 @@ def derive(
     program: Program, of: str | None = None, wrt: Sequence[str] = (),
     givens: Sequence[Given] = (), check: bool = True,
     earlier: Mapping[str, tuple[str, str]] | None = None, gradients: Sequence[str] = (),
+    named: bool = True,
 ) -> Derivation:
     """The derivative of an output, or of any of its cells, by each of `wrt`, step by step.
 
     `earlier` names the tensors of the program that are derivatives already: of what, by what.
-    `gradients` are derivatives under names of their own.
+    `gradients` are derivatives under names of their own. If `named`, a derivative that is long
+    stands by its name where it is used.
     Raises `DerivativeError` for a name that is unknown, `UnsoundStepError` for a bug of ours.
     """
     target = of or program.outputs[-1]
@@ -96,7 +100,8 @@ def derive(
             raise DerivativeError(f"the program has no {name}", None, did_you_mean(name, known))
     wanted = tuple(wrt) or tuple(
         n for n in program.inputs if program.tensors[n].kind == "real")
-    return _Deriver(program, target, wanted, tuple(givens), check, earlier or {}, gradients).run()
+    return _Deriver(
+        program, target, wanted, tuple(givens), check, earlier or {}, gradients, named).run()
 
 
 def simplify(
@@ -113,6 +118,7 @@ class _Deriver:
     def __init__(
         self, program: Program, of: str, wrt: tuple[str, ...], givens: tuple[Given, ...],
         check: bool, earlier: Mapping[str, tuple[str, str]], gradients: Sequence[str] = (),
+        named: bool = True,
     ) -> None:
         self.program = program
         self.of = of
@@ -121,6 +127,7 @@ class _Deriver:
                             and (
                                 _normalised(d) or e.target not in {*earlier, *gradients})]
         self.check = check
+        self.named = named
         self.letters = Letters(program, of)
         self.outer = self.letters.outer
         self.labels = {f"@{n}": t.below for n, t in program.tensors.items()
@@ -191,7 +198,8 @@ class _Deriver:
         if target == self.of:
             return False
         result = self.result.found[target].result
-        return _SHORT < len(terms_of(result)) <= _LONG and not any(
+        long = len(terms_of(result)) > _SHORT or _length(result) > _SMALL
+        return long and len(terms_of(result)) <= _LONG and not any(
             isinstance(node, Reduce) for node in walk(result))
 
     def matrix(self, found: Derived) -> Form | None:
@@ -235,7 +243,7 @@ class _Deriver:
             places[r.name] = index(letter)
             indices.append(letter)
         body = self.letters.apart(replaced(e.body, places), {*indices, *taken})
-        raw = partial(body, name, at)
+        raw = self.clear(partial(body, name, at), {*indices, *taken})
         if e.condition is not None:
             raw = mul(raw, Select(replaced(e.condition, places), ONE, ZERO))
         cell = tuple(move(s, places) for s in e.subscripts)
@@ -273,16 +281,16 @@ class _Deriver:
         if gone:
             told = printed([letters.get(n, n) for n in gone], lines[-1].after if lines else before)
             now = [cancelled(t) for t in picked]
-            line("delta", now, f"δ picks one term out of the sum over {' and '.join(told)}")
+            line("delta", now, f"δ picks one term out of the sum over {listed(told)}")
         if not local:
             now, gone = _solved(now, sizes)
             gone = list(dict.fromkeys(letters.get(n, n) for n in gone))
             bounds = "its range bounds" if len(gone) == 1 else "their ranges bound"
-            line("solve", now, f"δ solved for {' and '.join(gone)}: {bounds} the sum")
+            line("solve", now, f"δ solved for {listed(gone)}: {bounds} the sum")
         before_folding = _tensors(now)
         now = collected([tidied(folded(t, self.definitions, sizes)) for t in now])
         names = [n for n in _tensors(now) if n not in before_folding]
-        line("fold", now, f"the definition of {' and '.join(names)} read backwards" if names
+        line("fold", now, f"the definition of {listed(names)} read backwards" if names
              else "like terms collected")
         if not local:
             now, used = self.assume(now)
@@ -308,7 +316,7 @@ class _Deriver:
         shown = lines[-1].after if lines else before
         if last is not None and (shown is None or not alike(last, shown)):
             lines.append(Line("order", last, "the factors in order"))
-        return lines
+        return _straight(lines)
 
     def clear(self, e: Expr, around: Iterable[str]) -> Expr:
         """An expression whose summed indices are called like nothing around them."""
@@ -350,7 +358,11 @@ class _Deriver:
         terms = terms_of(known.result)
         bound = {r.name for node in walk(known.result) if isinstance(node, Reduce)
                  for r in node.indices}
-        if len(terms) <= short and not bound:
+        derivatives = set(map(self.result.name, self.result.found))
+        named = any(isinstance(n, Ref) and n.tensor in derivatives for n in walk(known.result))
+        most = _SMALL if named else _CLOSED
+        plain = short > _SHORT or not self.named or _length(known.result) <= most
+        if len(terms) <= short and plain and not bound:
             return replaced(known.result, places)
         return Ref(self.result.name(target), (*map(index, self.outer), *cell))
 
@@ -395,6 +407,19 @@ def _solved(
             t = clear
         found.append(cancelled(t))
     return found, names
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: i, or i and j, or i, j and k."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _straight(lines: list[Line]) -> list[Line]:
+    """The lines without those between a form and the same form met again, as in a → b → a."""
+    for k, line in enumerate(lines):
+        if line.after == lines[-1].after:
+            return lines[: k + 1]
+    return lines
 
 
 def _length(e: Expr) -> int:

@@ -91,7 +91,7 @@ def hessian(
     >>> expression_text(block.derivation.found["x"].result)
     'A[i,j] + A[j,i]'
     """
-    first = derive(program, of, wrt, givens, check)
+    first = derive(program, of, wrt, givens, check, named=False)
     if program.tensors[first.of].shape:
         raise DerivativeError(f"{first.of} is an array: second derivatives are of a number", None,
                               "sum it, or derive its Jacobian with --order 1")
@@ -108,7 +108,7 @@ def _block(
     if a not in first.found:
         return Block(first.of, (a, b), name, None)
     extended, earlier = with_derivatives(first, {a: name})
-    found = derive(extended, name, [b], givens, check, earlier, [name])
+    found = derive(extended, name, [b], givens, check, earlier, [name], named=False)
     if b not in found.found:
         return Block(first.of, (a, b), name, None)
     _against_the_program(first, a, found, b)
@@ -171,7 +171,8 @@ def _split(
     if len(own) != 1 or len(near) != 1 or near[0] in (a, b) or near[0] not in first.found:
         return None
     y = near[0]
-    inner = derive(program, y, [a] if a == b else [a, b], givens, found.points is not None)
+    inner = derive(program, y, [a] if a == b else [a, b], givens, found.points is not None,
+                   named=False)
     if a not in inner.found or b not in inner.found:
         return None
     slope = inner.name(a)
@@ -184,7 +185,7 @@ def _split(
                   False, names)
     if y not in loss.found or {*moving, loss.of} & set(_read(loss.found[y].result)):
         return None
-    second = derive(curved, slope, [b], givens, found.points is not None, earlier)
+    second = derive(curved, slope, [b], givens, found.points is not None, earlier, named=False)
     if b not in second.found:
         return None
     return _parts(first, found, inner, loss, second, (a, b), y)

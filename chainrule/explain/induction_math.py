@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from chainrule.document.blocks import Prose
 from chainrule.document.mathtree import Identifier, Math, Num, Op, Under, row, separated
-from chainrule.document.notation import Notation, symbol
+from chainrule.document.notation import Notation, Value, symbol
 from chainrule.explain.derivation_notation import PartialNotation
 from chainrule.explain.derivations import Derivation
 from chainrule.explain.induction import Network
 from chainrule.explain.induction_names import Window, in_program, named
-from chainrule.lang.expr import Expr, Range
+from chainrule.lang.expr import ArgReduce, Reduce
 from chainrule.lang.families import Level
 
 
@@ -36,14 +36,13 @@ class Layered(Notation):
                          for p in parts))
         return super().tensor(name, subscripts)
 
-    def _over(self, op: str, indices: tuple[Range, ...], condition: Expr | None,
-              value: object) -> Math:
-        size = indices[0].size if len(indices) == 1 else None
+    def _over(self, e: Reduce | ArgReduce, value: Value | None, nested: bool = False) -> Math:
+        size = e.indices[0].size if len(e.indices) == 1 else None
         if size is not None and size.constant and size.constant <= len(self.sums):
             letter, first, last = self.sums[size.constant - 1]
-            if letter == indices[0].name:
+            if letter == e.indices[0].name:
                 return layer_sum(letter, first, last, self.end)
-        return super()._over(op, indices, condition, value)  # type: ignore[arg-type]
+        return super()._over(e, value, nested)
 
 
 def level_math(level: Level, letter: str, end: str) -> Math:

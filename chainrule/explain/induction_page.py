@@ -15,6 +15,7 @@ from chainrule.explain.induction_names import in_equation, in_program, named
 from chainrule.explain.induction_rows import in_rows
 from chainrule.explain.induction_theorem import Theorem
 from chainrule.explain.work import equation_math
+from chainrule.lang.expr import Range, Reduce
 
 
 def page(found: Induction, steps: str = "all", layout: str = "column", title: str = "",
@@ -35,6 +36,11 @@ def page(found: Induction, steps: str = "all", layout: str = "column", title: st
     blocks.append(theorem.verified())
     name = f"The derivative of {found.of}, for any number {found.end} of layers"
     return Document(title or name, tuple(blocks))
+
+
+def _plain(total: Reduce) -> Reduce:
+    """A sum without how far it runs: its size is called by another name here."""
+    return replace(total, indices=tuple(Range(r.name) for r in total.indices))
 
 
 class _Writer:
@@ -77,7 +83,7 @@ class _Writer:
         if not self.found.givens:
             return []
         notation = Layered(self.shown, replace(self.window, here=None))
-        said_so = [row(notation.expression(g.left), "=", notation.expression(g.right))
+        said_so = [row(notation.expression(_plain(g.left)), "=", notation.expression(g.right))
                    for g in self.found.givens]
         return [p("Given ", *separated(said_so, ", "), ".")]
 

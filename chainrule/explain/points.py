@@ -266,18 +266,13 @@ class Worlds:
                 return Counterexample(point, cell, a, b)
         return None
 
-    def disagreeing(self, count: int, signs: Sequence[str]) -> int | None:
-        """The first of `count` sides that is not what the one before it is; None if none is.
-
-        The sides after those are quantities: only cells at which they have these `signs` count.
-        """
-        for point, table in self.drawn(_HELD, wide=False):
-            cells = [_flat(table[n]) for n in self.names[: len(self.sides)]]
+    def disagreeing(self, count: int) -> int | None:
+        """The first of `count` sides that is not what the one before it is; None if none is."""
+        for point, table in self.drawn(_HELD):
+            cells = [_flat(table[n]) for n in self.names[:count]]
             for k in range(1, count):
                 for at, (a, b) in enumerate(zip(cells[k - 1], cells[k], strict=True)):
-                    inside = all(_sign(q[at]) in s
-                                 for q, s in zip(cells[count:], signs, strict=True))
-                    if inside and not _relates(a, b, "==") and self._exactly_differ(point, k, at):
+                    if not _relates(a, b, "==") and self._exactly_differ(point, k, at):
                         return k
         return None
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from chainrule.algebra.domain import Demand
 from chainrule.algebra.polynomial import condition
+from chainrule.algebra.products import mentions
+from chainrule.algebra.signs import Facts
 from chainrule.document.blocks import (
     Block,
     Chain,
@@ -25,6 +27,7 @@ from chainrule.document.blocks import (
 from chainrule.document.mathtree import (
     Both,
     Fence,
+    Fraction,
     Math,
     Matrix,
     Num,
@@ -47,7 +50,8 @@ from chainrule.explain.points import Counterexample
 from chainrule.explain.proof import Case, Line
 from chainrule.explain.prove import Part, Proof
 from chainrule.explain.work import equation_math
-from chainrule.lang.expr import ZERO, Apply, Expr, Reduce, walk
+from chainrule.lang.expr import ZERO, Apply, Expr, Number, Reduce, Ref, walk
+from chainrule.lang.integers import index
 
 _SIGNS: Final = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 _WORDS: Final = ("increasing", "decreasing", "non-increasing", "non-decreasing", "constant")
@@ -107,7 +111,7 @@ class _Writer:
 
     def statement(self) -> list[Prose]:
         """The claim as it was typed: its last statement."""
-        return [code(self.claim.last)]
+        return [code(" ".join(self.claim.last.split()))]
 
     def assumptions(self) -> list[Prose]:
         """What is assumed, and what was made of it."""
@@ -233,12 +237,36 @@ class _Writer:
                     "which is negative": ("<", ZERO), "which is not positive": ("≤", ZERO),
                     "which is 0": ("=", ZERO), "which is not 0": ("≠", ZERO)}[closing]
             if lines[-1].body != ZERO:
-                links.append(Link(self.math(word[1]), inlines(self.why_sign(lines[-1])), word[0]))
+                links.append(Link(self.math(word[1]), inlines(*self.why_sign(lines[-1])), word[0]))
+        if self.claim.kind in _WORDS and first.body is not None and closing:
+            links.insert(0, Link(self.side(first.value), inlines(
+                "its derivative by ", symbol(self.claim.variable))))
+            return Chain(self.slope(), tuple(links))
         return Chain(self.side(first.value), tuple(links))
 
-    def why_sign(self, line: Line) -> str:
+    def slope(self) -> Math:
+        """The derivative of what is said to be increasing or decreasing."""
+        variable = symbol(self.claim.variable)
+        return row(Fraction(Op("∂"), Row((Op("∂"), variable))),
+                   Fence(self.side(self.claim.left)))
+
+    def why_sign(self, line: Line) -> list[Prose]:
         """What the sign of the last line rests on."""
-        return line_sign(line, self.found.assumed.texts)
+        body = line.body
+        if body is None:
+            return []
+        facts = self.found.assumed.facts
+        parts: list[Prose] = list(separated(line_sign(body, facts), ", "))
+        names = {n.tensor for n in walk(body) if isinstance(n, Ref)}
+        about: list[Prose] = [
+            self.demand(d) for d in self.found.demands
+            if isinstance(d.quantity, Ref) and d.quantity.tensor in names]
+        about += [code(c.text) for c in self.found.assumed.conditions
+                  if c.text and any(mentions(c.quantity, n) for n in names)]
+        if about and (not parts or any(isinstance(n, Apply) and n.function in ("ln", "div")
+                                       for n in walk(body))):
+            parts += [", as " if parts else "as ", *separated(list(dict.fromkeys(about)), ", ")]
+        return parts
 
     def reason(self, line: Line) -> Inlines:
         if isinstance(line.why, str):
@@ -259,31 +287,40 @@ class _Writer:
             name = self.claim.variable
             return [*blocks, p("At ", symbol(name), " it is ", _told(at.left), ", at the greater ",
                                symbol(f"{name}2"), " it is ", _told(at.right), f"{where}.")]
+        if self.claim.kind in ("minimal", "maximal"):  # the sides are f there and f here
+            own, place = symbol(self.claim.variable), self.claim.right
+            assert place is not None
+            cell = self.notation.tensor(self.claim.variable, tuple(
+                self.notation.integer(index(i)) for i in self.claim.letters))
+            return [*blocks, p("With this ", own, " it is ", _told(at.right), ", and with ",
+                               row(cell, "=", self.math(place.body)), " it is ", _told(at.left),
+                               f"{where}.")]
         blocks.append(p("There the left side is ", _told(at.left), " and the right side ",
                         _told(at.right), f"{where}."))
         return blocks
 
 
-def line_sign(line: Line, assumed: Sequence[str]) -> str:
+def line_sign(body: Expr, facts: Facts) -> list[str]:
     """Why an expression has its sign, from what stands in it."""
-    body = line.body
     found = []
-    if body is not None:
-        for node in walk(body):
-            if isinstance(node, Apply) and node.function == "exp":
-                found.append("exponentials are positive")
-            if isinstance(node, Apply) and node.function in ("square", "pow"):
-                found.append("squares are not negative")
-            if isinstance(node, Apply) and node.function == "abs":
-                found.append("absolute values are not negative")
-            if isinstance(node, Apply) and node.function == "sub" and isinstance(
-                    node.args[0], Reduce) and not isinstance(node.args[1], Reduce) and (
-                        node.args[0].op == "sum"):
-                found = ["what is taken away is one of the terms of the sum"]
-                break
-    if not found and assumed:
-        found.append("as assumed")
-    return ", ".join(dict.fromkeys(found))
+    for node in walk(body):
+        if not isinstance(node, Apply):
+            continue
+        if node.function == "exp":
+            found.append("exponentials are positive")
+        if node.function == "square" or (node.function == "pow" and isinstance(
+                node.args[1], Number) and node.args[1].value % 2 == 0):
+            found.append("squares are not negative")
+        if node.function == "abs":
+            found.append("absolute values are not negative")
+        if node.function == "ln":
+            signs = facts.seen(node)
+            found += ["logarithms of numbers up to 1 are not positive"] if "+" not in signs else []
+            found += ["logarithms of numbers above 1 are positive"] if signs == "+" else []
+        if node.function == "sub" and isinstance(node.args[0], Reduce) and (
+                node.args[0].op == "sum") and not isinstance(node.args[1], Reduce):
+            return ["what is taken away is one of the terms of the sum"]
+    return list(dict.fromkeys(found))
 
 
 def cells(value: Any) -> Math:

@@ -19,7 +19,7 @@ from chainrule.algebra.domain import Demand, demands
 from chainrule.algebra.moves import transform_deep
 from chainrule.algebra.normal import Normal
 from chainrule.algebra.partial import partial
-from chainrule.algebra.polynomial import Mono, TooLargeError, content, expression
+from chainrule.algebra.polynomial import Mono, TooLargeError, condition, content, expression
 from chainrule.algebra.products import mentions
 from chainrule.algebra.terms import replaced
 from chainrule.errors import InputError, UndecidedError
@@ -280,6 +280,8 @@ class _Prover(Decider):
             weak = {"<": ">=", ">": "<="}.get(relation)
             if parts is None and weak is not None and smooth(body) and isolated(slope, name):
                 parts = self.decided(slope, ZERO, weak)
+                note = "It is 0 at single points only."
+                parts = None if parts is None else [replace(q, note=note) for q in parts]
         except TooLargeError as error:
             return self.proof("undecided", reason=error.message)
         if parts is None:
@@ -389,7 +391,9 @@ class _Prover(Decider):
         other = "refuted" if self.kind == "==" else "proved"
         if None in ends:
             case = left if left.value is None else right
-            return self.proof(other, reason=case.why, parts=[Part(tuple(given), (), left, right)])
+            where = " and ".join(expression_text(condition(q, s)) for q, s in given)
+            reason = f"where {where.replace('==', '=')}, {case.why}" if where else case.why
+            return self.proof(other, reason=reason, parts=[Part(tuple(given), (), left, right)])
         if any(isinstance(e, str) for e in ends):
             if ends[0] == ends[1]:
                 return [Part(tuple(given), (), left, right)]
@@ -462,9 +466,9 @@ def broken(
     conditions: Sequence[Condition] = (),
 ) -> str:
     """Why a derivative's sign says nothing: jumps, or a domain in pieces; empty if it does."""
-    for condition in conditions:
-        if mentions(condition.quantity, name) and (
-                condition.signs == "-+" or mentions(partial(condition.quantity, name, ()), name)):
+    for given in conditions:
+        if mentions(given.quantity, name) and (
+                given.signs == "-+" or mentions(partial(given.quantity, name, ()), name)):
             return f"what is assumed of {name} may fall into pieces: assume a range"
     for node in walk(body):
         if isinstance(node, ArgReduce) or (
