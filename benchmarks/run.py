@@ -12,6 +12,6 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 if __name__ == "__main__":
-    for name in ("start_up.py", "chain.py", "sizes.py"):
+    for name in ("start_up.py", "chain.py", "sizes.py", "derivations.py"):
         print(f"\n{name}\n", flush=True)
         subprocess.run([sys.executable, str(HERE / name)], check=True)

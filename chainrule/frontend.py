@@ -350,6 +350,51 @@ def trace(text: str | Program | Variable | Network | Formula | Specification,
         return Formula(text.program).trace({**text.values, **(values or {})}, **{**own, **named})
 
 
+def derive(
+    text: str | Program | Variable | Network | Formula, *, wrt: str | Sequence[str] = (),
+    of: str | None = None, given: Sequence[str] = (), order: int = 1, steps: str = "all",
+    layout: str = "column",
+) -> Page:
+    """The derivation of a gradient (of a Hessian, with `order=2`) in closed form, as a page.
+
+    `given` are assumptions such as "sum(i) t[i] = 1"; `steps` is "all", "main" or "result".
+
+    >>> page = derive("input x[N], A[N,N]; f = dot(x, A @ x)", wrt="x", steps="result")
+    >>> "A x + Aᵀ x" in str(page)
+    True
+    """
+    from chainrule.explain import derivation_page, hessian_page  # lazily: as for traces
+    from chainrule.explain.derive import derive as derivation
+    from chainrule.explain.givens import given as assumption
+    from chainrule.explain.hessian import hessian
+    from chainrule.render import Page
+
+    if order not in (1, 2):
+        raise InputError(f"there is no order {order}", None, "1 is the gradient, 2 the Hessian")
+    own = _formula(text).program
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    assumed = [assumption(g, own) for g in given]
+    if order == 2:
+        found = hessian_page.page(hessian(own, of, names, assumed), steps, layout=layout)
+    else:
+        found = derivation_page.page(derivation(own, of, names, assumed), steps, layout=layout)
+    return Page(found.title, found.blocks, found.meta)
+
+
+def prove(claim: str, *given: str, budget: float = 5.0) -> Page:
+    """A claim proved, refuted or left undecided, as a page whose `meta` has the verdict.
+
+    >>> prove("sqrt(x^2) == x").meta["verdict"], prove("sqrt(x^2) == x", "x >= 0").meta["verdict"]
+    ('refuted', 'proved')
+    """
+    from chainrule.explain.proof_page import page  # lazily: as for traces
+    from chainrule.explain.prove import prove as decided
+    from chainrule.render import Page
+
+    found = page(decided(claim, given, budget))
+    return Page(found.title, found.blocks, found.meta)
+
+
 def gradient_of(text: str | Program | Variable | Network | Formula,
                 values: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
     """The gradient of a formula at a point, as `Formula.gradient` gives it."""

@@ -1,7 +1,7 @@
-"""What `make demo` shows: formulas and small networks worked by hand, LeNet-5 sized and drawn.
+"""What `make demo` shows: formulas and networks worked by hand, derived, proved, sized, drawn.
 
 The first formula's adjoints are summed and its rows go level by level; the second one's are added
-up use by use. The two small networks are TOML files in this folder, LeNet-5 is in the zoo.
+up use by use. A gradient is derived, and a claim proved. The two small networks are TOML files in this folder, LeNet-5 is in the zoo.
 Everything is printed here, and written as HTML files that open in a browser.
 """
 
@@ -28,6 +28,10 @@ def main() -> None:
         "formula-2": second.trace(x1=3, x2=6, fanout="accumulate", graph=True).document,
         "toy": cr.trace(cr.load(HERE / "toy.toml")).document,
         "prelu": cr.trace(cr.load(HERE / "prelu.toml")).document,
+        "derivation": cr.derive(
+            "input z[K], t[K]; p = softmax(z); L = -sum(i) t[i]*ln(p[i])",
+            wrt="z", given=["sum(i) t[i] = 1"]),
+        "proof": cr.prove("input x[K], c; softmax(x + c) == softmax(x)"),
         "convolution": convolve([1, 2, 3, 4], [1, 0, 2], mode="full", backward=True).document,
         "lenet5": Page(summary.title, (picture(lenet.sizes(), "N"), *summary.blocks)),
     }

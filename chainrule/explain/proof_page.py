@@ -63,7 +63,8 @@ _CHECKED: Final = ("Each line was evaluated at random points at which the assump
 def page(found: Proof, values: Mapping[str, Any] | None = None) -> Document:
     """The document of a proof; with `values`, both sides in numbers at that point."""
     shown = [] if values is None else numbers(found, values)
-    return Document(_TITLES[found.verdict], (*_Writer(found).blocks(), *shown))
+    return Document(_TITLES[found.verdict], (*_Writer(found).blocks(), *shown),
+                    {"verdict": found.verdict})
 
 
 def steps(found: Proof, names: Mapping[str, Math] | None = None) -> list[Block]:
