@@ -80,6 +80,12 @@ PROVED = [
     # convolution as a matrix product, and its gradient
     (CONVOLUTION + "y == T @ x", ()),
     (CONVOLUTION + "∂L/∂x[j] == sum(i) T[i,j]*g[i]", ()),
+    # a single = where nothing can be defined, and claims in LaTeX
+    ("tanh(x) = 2*sigmoid(2*x) - 1", ()),
+    ("input z[K]; p = softmax(z); sum(i) p[i] = 1", ()),
+    ("\\tanh x = 2\\sigma(2x) - 1", ()),
+    ("input x[K], c; layer_norm(x + c, elementwise_affine=False) == "
+     "layer_norm(x, elementwise_affine=False)", ()),
     # algebra
     ("(x^2 - y^2)/(x - y) == x + y", ()),
     ("1/(x*(x + 1)) == 1/x - 1/(x + 1)", ()),
@@ -175,6 +181,11 @@ def test_a_counterexample_is_exact() -> None:
     assert found is not None and (found.left, found.right) == (Fraction(1, 4), Fraction(1, 2))
 
 
+def test_what_is_plainly_defined_is_not_asked_for() -> None:
+    assert not prove("input x[K]; sqrt(sum(i) x[i]^2 + 1)/sqrt(1 + exp(x[0])) == "
+                     "sqrt(1 + sum(k) x[k]^2)/sqrt(exp(x[0]) + 1)").demands
+
+
 def test_where_it_is_claimed_is_said() -> None:
     found = prove("exp(ln(x))/y == x/y")
     assert {d.signs for d in found.demands} == {"+", "-+"}
@@ -186,6 +197,9 @@ def test_where_it_is_claimed_is_said() -> None:
     ("ln(-x^2) == 1", (), "not defined"),
     ("1/(x - x) == 1", (), "not defined"),
     ("x + 1", (), "claims nothing"),
+    ("x = 3", (), "claims nothing"),
+    ("f(x) = x^2", (), "claims nothing"),
+    ("input x[K]; layer_norm(3*x) == layer_norm(x)", (), "parameters of its own"),
     ("x == y == z", (), "two relations"),
     ("x ==", (), "empty"),
     ("", (), "no claim"),

@@ -160,7 +160,9 @@ class Facts:
         if e.function in ("exp", "pi", "cosh"):
             return "+"
         if e.function in ("sqrt", "abs", "square"):
-            return "0+"
+            inner = self._inside(e.args[0])
+            return "+" if inner and "0" not in inner and (
+                e.function != "sqrt" or inner == "+") else "0+"
         if e.function in ("add", "sub", "mul", "div", "neg", "pow"):
             return self._inside(e)
         if e.function == "ln":

@@ -24,8 +24,9 @@ from chainrule.errors import ChainruleError, FormulaSyntaxError, InputError, Ran
 from chainrule.explain.derivations import Derivation
 from chainrule.explain.derive import derive
 from chainrule.explain.givens import given
-from chainrule.formulas.calls import read
+from chainrule.formulas.calls import LIBRARY_CALLS, read
 from chainrule.lang.expr import ZERO, Expr, Range, Ref, transform
+from chainrule.lang.functions import NAMES
 from chainrule.lang.integers import index
 from chainrule.lang.latex import from_latex, is_latex
 from chainrule.lang.printing import expression_text
@@ -144,18 +145,44 @@ def read_claim(text: str, name: str = "claim", givens: Sequence[str] = ()) -> Cl
     if least:
         return reader.extremum(last[: least.start()], least[1], least[2], least[3])
     found = relation(last)
+    if found is None and (alone := equals_sign(base, last)) is not None:
+        last = f"{last[:alone]}=={last[alone + 1 :]}"
+        found = (alone, "==")
     if found is None and any(last.count(a) > last.count(b) for a, b in _OPENING.items()):
         raise FormulaSyntaxError("a bracket is not closed", Span(text, start, end, name))
     if found is None:
         raise FormulaSyntaxError(
             "the last statement claims nothing", Span(text, start, end, name),
-            "a claim is `a == b`, `a <= b`, or such as `f is increasing in x`")
+            "a claim is `a == b`, `a <= b`, or such as `f is increasing in x`; a single = defines")
     at, sign = found
     rest = last[at + len(sign) :]
     if relation(rest) is not None:
         raise FormulaSyntaxError("one claim at a time: found two relations",
                                  Span(text, start, end, name), "split it into two claims")
     return reader.compared(last[:at], _SAME.get(sign, sign), rest)
+
+
+def equals_sign(base: str, last: str) -> int | None:
+    """Where a claim has = for ==: what stands before it is no name that could be defined."""
+    depth, places = 0, []
+    for at, c in enumerate(last):
+        depth += (c in _OPENING) - (c in _OPENING.values())
+        if c == "=" and depth == 0 and last[at - 1 : at] not in ("+", "="):
+            places.append(at)
+    if len(places) != 1:
+        return None
+    left = last[: places[0]].strip()
+    name = re.match(r"[^\W\d]\w*", left)
+    if name is None or not left:
+        return places[0] if left else None
+    rest = left[name.end() :].strip()
+    called = re.fullmatch(r"\([\w\s,]*\)", rest) is not None
+    defines = not rest or re.fullmatch(r"\[[^\]]*\]", rest) is not None or (
+        called and name[0] not in NAMES and not LIBRARY_CALLS.knows(name[0]))
+    if not defines:
+        return places[0]
+    defined = re.search(rf"(?<![\w.]){re.escape(name[0])}\s*(\[[^\]]*\])?\s*=(?!=)", base)
+    return places[0] if defined else None
 
 
 def with_derivatives(
@@ -345,6 +372,13 @@ class _Reader:
                 raise InputError(
                     f"the two sides differ in shape: {n} goes to {known.size} on the left and to "
                     f"{r.size} on the right", Span(self.text, self.start, len(self.text)))
+        own_inputs = [n.removeprefix(f"{name}_") for n in found.inputs
+                      if n.startswith(f"{name}_")]
+        if own_inputs:
+            raise InputError(
+                f"a call in the claim has parameters of its own ({', '.join(own_inputs)}), which "
+                "nothing else can name", Span(self.text, self.start, len(self.text)),
+                "give them as arguments, or define the tensor before the claim")
         self.program = self._joined(found, own, f"{name}_")
         return body
 

@@ -429,6 +429,8 @@ class Decider:
         kept = []
         facts = self.assumed.facts
         for d in sorted(found.values(), key=lambda d: d.signs == "-+"):
+            if set(facts.seen(d.quantity)) <= set(d.signs):
+                continue
             normal = self.normal(facts, d.ranges)
             try:
                 poly = normal.poly(d.quantity)

@@ -214,6 +214,8 @@ class _Writer:
             blocks.append(p(part.note))
         if len(part.lines) > 1 or part.closing:
             blocks.append(self.chain(part.lines, part.closing))
+        if len(part.lines) == 1 and not (part.closing or part.left or part.right):
+            blocks.append(p("Both sides are ", self.side(part.lines[0].value), "."))
         if part.inner:
             blocks += [p(part.note)] if part.note else []
             for j, own in enumerate(part.inner):
