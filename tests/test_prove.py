@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from chainrule.cli.prove import command
+from chainrule.document.blocks import Document
 from chainrule.errors import ChainruleError, InputError
 from chainrule.explain.proof_page import page
 from chainrule.explain.prove import Proof, prove
@@ -107,6 +111,8 @@ PROVED = [
     ("relu(x) is non-decreasing in x", ()),
     ("1/x is decreasing in x", ("x > 0",)),
     ("input x[K]; ln(sum(i) exp(x[i])) >= max(j) x[j]", ()),
+    ("input x[K]; ln(sum(i) exp(x[i])) <= max(j) x[j] + ln(K)", ()),
+    ("input x[K]; max(k) x[k] >= sum(k) x[k]/K", ()),
     ("softplus(x) >= max(0, x)", ()),
     # ties
     ("input x[K]; sum(k) (1 if x[k] == max(j) x[j] else 0) == 1", ("x has no ties",)),
@@ -159,6 +165,17 @@ def test_what_is_false_is_refuted(claim: str, givens: tuple[str, ...]) -> None:
 def test_what_is_not_known_is_left_undecided(claim: str, givens: tuple[str, ...]) -> None:
     found = prove(claim, givens)
     assert found.verdict == "undecided" and found.reason and not found.parts
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_proofs_compile_with_pdflatex(tmp_path: Path) -> None:
+    pages = [page(prove(claim, givens)) for claim, givens in [*PROVED[::3], *REFUTED[::3]]]
+    whole = Document("Proofs", tuple(b for one in pages for b in one.blocks))
+    (tmp_path / "all.tex").write_text(render(whole, "latex"), encoding="utf-8")
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+                          cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert b"Overfull" not in done.stdout
 
 
 def lines(found: Proof) -> list[str]:

@@ -39,7 +39,7 @@ from chainrule.lang.expr import (
     Select,
     free_indices,
 )
-from chainrule.lang.integers import Integer
+from chainrule.lang.integers import Integer, index
 from chainrule.lang.integers import atom as integer_atom
 from chainrule.lang.integers import constant as integer_constant
 
@@ -289,7 +289,7 @@ class Terms:
         """The signs that a polynomial may have, the ranges of its indices considered."""
         possible = self.known.signs(p)
         if "-" in possible and "+" in possible:
-            possible = self._beside_term(p, possible)
+            possible = self._under_sum(p, self._beside_term(p, possible))
         whole = self.as_integer(expression(p)) if p else None
         if whole is None or whole.constant is not None:
             return possible
@@ -330,6 +330,34 @@ class Terms:
                 allowed = {"0", "+"} if m.number > 0 else {"0", "-"}
                 if signs <= allowed:
                     return "".join(s for s in possible if s in allowed)
+        return possible
+
+    def _under_sum(self, p: Poly, possible: str) -> str:
+        """K*g - sum(k) f(k) is the sum of g - f(k), whose sign may be seen."""
+        for m in p:
+            if len(m.sums) != 1 or m.guards or m.sums[0].size is None:
+                continue
+            r = m.sums[0]
+            count = self.integer(m.sums[0].size)
+            inside: list[Mono] = []
+            for o in p:
+                if o.sums and not (len(o.sums) == 1 and o.sums[0].size == r.size and not o.guards):
+                    break
+                if o.sums:
+                    inside.append(replace(o, sums=()).moved(
+                        {o.sums[0].name: index(r.name)}, {}))
+                    continue
+                bare = joined(o, Mono(1 / count[0].number, tuple(
+                    (b, -k) for b, k in count[0].factors)))
+                if len(count) != 1 or bare is None or any(
+                        bare.exponent(b) < 0 for b, _ in count[0].factors):
+                    break
+                inside.append(bare)
+            else:
+                body = self.known.signs(collected(inside))
+                if body in ("+", "0", "-", "0+", "-0"):
+                    return "".join(s for s in possible if s in (body if len(body) == 2 else
+                                                                f"{body}0"))
         return possible
 
     def covers(self, size: Integer, place: Integer, sums: Sequence[Range]) -> bool:

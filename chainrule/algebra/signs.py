@@ -98,6 +98,7 @@ class Facts:
         for bound in self.bounds:
             total = _both(total, self._by(bound, p))
         total = _both(total, self._below_maximum(p))
+        total = _both(total, self._rising(p))
         return _both(total, _count_less(p))
 
     def mono(self, m: Mono) -> str:
@@ -160,9 +161,9 @@ class Facts:
         if e.function in ("exp", "pi", "cosh"):
             return "+"
         if e.function in ("sqrt", "abs", "square"):
-            inner = self._inside(e.args[0])
-            return "+" if inner and "0" not in inner and (
-                e.function != "sqrt" or inner == "+") else "0+"
+            own = self._inside(e.args[0])
+            return "+" if own and "0" not in own and (
+                e.function != "sqrt" or own == "+") else "0+"
         if e.function in ("add", "sub", "mul", "div", "neg", "pow"):
             return self._inside(e)
         if e.function == "ln":
@@ -225,6 +226,20 @@ class Facts:
             if total != ANY:
                 return total
         return ANY
+
+    def _rising(self, p: Poly) -> str:
+        """exp(a) - exp(b) has the sign of a - b."""
+        if len(p) != 2 or p[0].number != -p[1].number:
+            return ANY
+        powers = []
+        for m in p:
+            if m.sums or m.guards or not all(
+                    isinstance(b, Apply) and b.function == "exp" for b, _ in m.factors):
+                return ANY
+            powers.append(plus(*(scaled(_flat(b.args[0]), k) for b, k in m.factors
+                                 if isinstance(b, Apply))))
+        signs = self.signs(plus(powers[0], scaled(powers[1], -1)))
+        return signs if p[0].number > 0 else _flip(signs)
 
     def _below_maximum(self, p: Poly) -> str:
         """x[i] - max(k) x[k] is not positive, and its like."""

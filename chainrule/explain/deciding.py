@@ -32,7 +32,15 @@ from chainrule.algebra.squares import sum_of_squares
 from chainrule.algebra.terms import letter, replaced
 from chainrule.errors import ChainruleError, InputError
 from chainrule.explain.assumptions import Assumed, labels, whole
-from chainrule.explain.chains import chain, chains, lettered, met, normal_form, without_repeats
+from chainrule.explain.chains import (
+    brought,
+    chain,
+    chains,
+    lettered,
+    met,
+    normal_form,
+    without_repeats,
+)
 from chainrule.explain.claims import Claim, Side
 from chainrule.explain.points import Worlds
 from chainrule.explain.proof import Case, Line
@@ -318,9 +326,9 @@ class Decider:
             done = chain(moves, start)
             ends.append((done, normal_form(normal, done[-1].after if done else start)))
         (done, form), (undone, aim) = ends
-        tail: Why = ("multiplied out, over a common denominator, like terms added up",)
-        first = [*done, Step("normal form", form, tail)]
-        second = [*undone, Step("normal form", aim, tail)]
+        last = [steps[-1].after if steps else e for steps, e in ((done, left), (undone, right))]
+        first = [*done, Step("normal form", form, brought(last[0], form))]
+        second = [*undone, Step("normal form", aim, brought(last[1], aim))]
         found = met(left, [first], right, [second])
         if found is not None:
             return found
@@ -381,12 +389,13 @@ class Decider:
             seen = facts.seen(steps[-1].after if steps else start)
             return self.with_sign(start, lines, seen, given)
         above = normal.numerator(p)
+        case: Why = (", ", *because(given)) if given else ()
         for form, signs, why in (
                 (expression(p), normal.signs(p), "multiplied out, like terms added up"),
                 (div(expression(above), normal.denominator(p)), normal.signs(above),
                  "over a common denominator, which is positive")):
             if set(signs) <= set(wanted):
-                line = Line(Side(lettered(form)), "normal form", why)
+                line = Line(Side(lettered(form)), "normal form", (why, *case))
                 return self.with_sign(start, [line], signs, given)
         raised = exponential(p, normal)
         if raised is not None:
@@ -399,7 +408,7 @@ class Decider:
                 return replace(self.with_sign(whole, lines, normal.signs(over), given), note=note)
         squares = sum_of_squares(p)
         if squares is not None and set(facts.seen(squares)) <= set(wanted):
-            line = Line(Side(squares), "squares", "the squares completed")
+            line = Line(Side(squares), "squares", ("the squares completed", *case))
             return self.with_sign(start, [line], facts.seen(squares), given)
         return None
 
@@ -464,7 +473,7 @@ class Decider:
     def by_tangents(self, left: Expr, right: Expr, kind: str) -> list[Part] | None:
         """ln(u) is at most u - 1: what is left when the logarithms are gone has a known sign."""
         big, small = (right, left) if kind == "<=" else (left, right)
-        start: Expr = Apply("sub", (big, small))
+        start: Expr = big if small == ZERO else Apply("sub", (big, small))
         for one, other in self.unfoldings(big, small):
             normal = self.normal(self.base)
             found = below_tangents(plus(normal.poly(one), negative(normal.poly(other))), normal)
@@ -518,7 +527,7 @@ class Decider:
         self, start: Expr, lines: Sequence[Line], signs: str, given: Sequence[tuple[Expr, str]]
     ) -> Part:
         """The part that ends in an expression of known sign."""
-        every = [Line(Side(start), "", ""), *lines]
+        every = without_repeats([Line(Side(start), "", ""), *lines])
         self.verify(every, given)
         return Part(tuple(given), tuple(every), closing=_sign_words(signs))
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chainrule.algebra.domain import Demand
 from chainrule.algebra.polynomial import condition
-from chainrule.algebra.products import mentions
+from chainrule.algebra.products import addends, mentions
 from chainrule.algebra.signs import Facts
 from chainrule.document.blocks import (
     Block,
@@ -56,8 +56,7 @@ from chainrule.lang.integers import index
 _SIGNS: Final = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 _WORDS: Final = ("increasing", "decreasing", "non-increasing", "non-decreasing", "constant")
 _TITLES: Final = {"proved": "Proved", "refuted": "Refuted", "undecided": "Undecided"}
-_CHECKED: Final = ("Each line was evaluated at random points at which the assumptions hold, and "
-                   "the claim was decided by comparing normal forms.")
+_CHECKED: Final = "Each line was evaluated at random points at which the assumptions hold"
 
 
 def page(found: Proof, values: Mapping[str, Any] | None = None) -> Document:
@@ -100,7 +99,9 @@ class _Writer:
         if self.found.assumed.texts:
             blocks.append(p("Assumed: ", *self.assumptions(), "."))
         if self.found.demands:
-            blocks.append(p("It is claimed wherever both sides are defined: ", *separated(
+            where = "both sides are" if self.claim.right is not None and (
+                self.claim.kind not in ("minimal", "maximal")) else "it is"
+            blocks.append(p(f"It is claimed wherever {where} defined: ", *separated(
                 [self.demand(d) for d in self.found.demands], ", "), "."))
         for lemma in self.claim.lemmas:
             writer = Writer(lemma, "all", "column", level=2)
@@ -187,10 +188,18 @@ class _Writer:
             for k, part in enumerate(proof.parts):
                 blocks += inner.part(part, k)
         if found.parts:
-            blocks.append(p(_CHECKED))
+            blocks.append(p(f"{_CHECKED}{self.decision()}."))
         if not true and self.claim.kind == "==" and found.counterexample is not None:
             blocks.append(p("The two sides were worked exactly there, or in 50 digits."))
         return blocks
+
+    def decision(self) -> str:
+        """What the verdict rests on, besides the points."""
+        if not any(part.lines or part.inner for part in self.found.parts):
+            return ""
+        signs = self.claim.kind not in ("==", "!=", "constant")
+        return ", and the claim was decided by " + (
+            "the sign of a normal form" if signs else "comparing normal forms")
 
     def opening(self) -> list[Prose]:
         kind, name = self.claim.kind, self.claim.variable
@@ -213,7 +222,7 @@ class _Writer:
         if part.note and not part.inner:
             blocks.append(p(part.note))
         if len(part.lines) > 1 or part.closing:
-            blocks.append(self.chain(part.lines, part.closing))
+            blocks.append(self.chain(part.lines, part.closing, part.conditions))
         if len(part.lines) == 1 and not (part.closing or part.left or part.right):
             blocks.append(p("Both sides are ", self.side(part.lines[0].value), "."))
         if part.inner:
@@ -231,7 +240,9 @@ class _Writer:
             chains[-1].append(line)
         return [self.chain(lines, "") for lines in chains if len(lines) > 1]
 
-    def chain(self, lines: Sequence[Line], closing: str) -> Block:
+    def chain(
+        self, lines: Sequence[Line], closing: str, given: Sequence[tuple[Expr, str]] = ()
+    ) -> Block:
         """Equal things, one below the other, each with its reason."""
         first, *rest = lines
         links = [Link(self.side(line.value), self.reason(line), line.relation) for line in rest]
@@ -240,7 +251,8 @@ class _Writer:
                     "which is negative": ("<", ZERO), "which is not positive": ("≤", ZERO),
                     "which is 0": ("=", ZERO), "which is not 0": ("≠", ZERO)}[closing]
             if lines[-1].body != ZERO:
-                links.append(Link(self.math(word[1]), inlines(*self.why_sign(lines[-1])), word[0]))
+                links.append(Link(self.math(word[1]), inlines(
+                    *self.why_sign(lines[-1], given)), word[0]))
         if self.claim.kind in _WORDS and first.body is not None and closing:
             links.insert(0, Link(self.side(first.value), inlines(
                 "its derivative by ", symbol(self.claim.variable))))
@@ -253,7 +265,7 @@ class _Writer:
         return row(Fraction(Op("∂"), Row((Op("∂"), variable))),
                    Fence(self.side(self.claim.left)))
 
-    def why_sign(self, line: Line) -> list[Prose]:
+    def why_sign(self, line: Line, given: Sequence[tuple[Expr, str]] = ()) -> list[Prose]:
         """What the sign of the last line rests on."""
         body = line.body
         if body is None:
@@ -266,9 +278,12 @@ class _Writer:
             if isinstance(d.quantity, Ref) and d.quantity.tensor in names]
         about += [code(c.text) for c in self.found.assumed.conditions
                   if c.text and any(mentions(c.quantity, n) for n in names)]
-        if about and (not parts or any(isinstance(n, Apply) and n.function in ("ln", "div")
+        if about and (not parts or _less(body) or any(isinstance(n, Apply) and n.function in ("ln", "div")
                                        for n in walk(body))):
             parts += [", as " if parts else "as ", *separated(list(dict.fromkeys(about)), ", ")]
+        cases = [self.math(condition(q, s)) for q, s in given if any(mentions(q, n) for n in names)]
+        if cases and (not parts or _less(body)):
+            parts += [", as " if parts else "as ", *separated(cases, " and ")]
         return parts
 
     def reason(self, line: Line) -> Inlines:
@@ -307,10 +322,14 @@ def line_sign(body: Expr, facts: Facts) -> list[str]:
     """Why an expression has its sign, from what stands in it."""
     found = []
     for node in walk(body):
+        if isinstance(node, Reduce) and node.op in ("max", "min"):
+            found.append("nothing is more than the greatest" if node.op == "max" else
+                         "nothing is less than the least")
         if not isinstance(node, Apply):
             continue
         if node.function == "exp":
-            found.append("exponentials are positive")
+            found.append("exp increases, exp(0) = 1" if _less(body) else
+                         "exponentials are positive")
         if node.function == "square" or (node.function == "pow" and isinstance(
                 node.args[1], Number) and node.args[1].value % 2 == 0):
             found.append("squares are not negative")
@@ -324,6 +343,12 @@ def line_sign(body: Expr, facts: Facts) -> list[str]:
                 node.args[0].op == "sum") and not isinstance(node.args[1], Reduce):
             return ["what is taken away is one of the terms of the sum"]
     return list(dict.fromkeys(found))
+
+
+def _less(e: Expr) -> bool:
+    """Whether something is taken away in a sum: its sign is not plain from those of its parts."""
+    parts = addends(e)
+    return len(parts) > 1 and any(sign < 0 for sign, _ in parts)
 
 
 def cells(value: Any) -> Math:

@@ -7,6 +7,7 @@ and scales it down if it must. Figures are given as their drawing in text.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from chainrule.document.blocks import (
@@ -56,6 +57,7 @@ _NOTES = {"note": "Note.", "kink": "Kink.", "warning": "Warning."}
 _ROWS_A_PIECE = 30  # a longer table is cut, so that it can cross a page
 _LINKS_A_PIECE = 20
 _PROSE = 45  # a longer cell of prose is broken into lines
+_LONG_CODE = 30  # characters of code in running text that may be broken
 _TYPED = 84  # characters of the typewriter font in a line
 _WIDE = 150  # columns of text beyond which groups go one under the other
 _REASON_ROOM = 96  # a line of a chain and its reason side by side, in columns of text
@@ -79,10 +81,17 @@ def _inline(part: Inline) -> str:
     if isinstance(part, Math):
         return f"${latex(part)}$"
     if isinstance(part, Code):
-        return f"\\texttt{{{_typed(part.text)}}}"
+        return f"\\texttt{{{_breakable(part.text)}}}"
     words = latex_words(part.text)
     command = {Strong: "textbf", Emph: "emph"}.get(type(part))
     return f"\\{command}{{{words}}}" if command else words
+
+
+def _breakable(code: str) -> str:
+    """Code in running text: a long one may be broken after a bracket or an operator."""
+    if len(code) <= _LONG_CODE:
+        return _typed(code)
+    return "\\allowbreak{}".join(map(_typed, re.split(r"(?<=[-+*/=<>,(_])", code)))
 
 
 def _block(block: Block) -> str:
