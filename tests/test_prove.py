@@ -262,3 +262,12 @@ def test_time_that_is_up_is_undecided() -> None:
     begun = time.monotonic()
     found = prove("(a + b + c + d + e)^12 == (e + d + c + b + a)^12 + f - f", budget=0.2)
     assert found.verdict in ("undecided", "proved") and time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(("claim", "said"), [
+    ("input x[2]; p = softmax(x); p[0] == sigmoid(x[0] - x[1])", "above and below divided by"),
+    ("ln(1 + exp(x)) == x + ln(1 + exp(-x))", "ln(a) = ln(a · exp(b)) - b"),
+    ("exp(abs(x)) >= 1", "exp increases, exp(0) = 1, as x < 0"),
+    ("abs(x) <= 1 + x^2", "the squares completed, as x < 0")])
+def test_a_reason_is_that_of_its_line(claim: str, said: str) -> None:
+    assert said in render(page(prove(claim)), "terminal")

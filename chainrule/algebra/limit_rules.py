@@ -88,7 +88,8 @@ def chosen_pieces(place: Place, body: Expr) -> Step | None:
     if new == body:
         return None
     which = "definition of " + " and ".join(names) if names else "the choice"
-    why = (which + ", as near the point ", *listed(list(chosen)[:3], " and "))
+    told = (", as near the point ", *listed(list(chosen)[:3], " and ")) if chosen else ()
+    why = (which, *told)
     return Step(new, True, which, why)
 
 
@@ -100,7 +101,8 @@ def _branch(place: Place, e: Select, chosen: dict[Why, None]) -> Expr | None:
     if not sign:
         return None
     left, right = test.args
-    chosen[said("{} " + _TOLD[sign] + " {}", left, right)] = None
+    if left != right:
+        chosen[said("{} " + _TOLD[sign] + " {}", left, right)] = None
     return e.then if sign in _TESTS[test.function] else e.otherwise
 
 
@@ -147,7 +149,7 @@ def lhopital(place: Place, body: Expr) -> Step | None:
     new = [tidied(place.world, partial(e, place.variable, ())) for e in (above, below)]
     if place.is_zero(new[1]):
         return None
-    words = f"L'Hôpital's rule, {form.replace('inf', '∞')}: derive above and below by {{}}"
+    words = f"L'Hôpital's rule, {form.replace('inf', '∞')}: differentiate above and below by {{}}"
     return Step(tidied(place.world, over(new[0], new[1])), True, f"L'Hôpital's rule: {form}",
                 said(words, Ref(place.variable, ())))
 

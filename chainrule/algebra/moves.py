@@ -28,6 +28,7 @@ from chainrule.algebra.products import (
     total,
 )
 from chainrule.algebra.rearranging import Rearranging, identities, listed, size_of
+from chainrule.algebra.scopes import unshadowed
 from chainrule.algebra.statements import MEANINGS, between, meaning, statement
 from chainrule.algebra.terms import replaced
 from chainrule.lang.expr import (
@@ -108,6 +109,7 @@ class Moves(Rearranging):
             ("write out", self.spelled),
             ("last term", self.parted),
             ("multiply above and below", self.widened),
+            ("exponential out", self.lifted),
             ("multiply out", self.expanded),
             ("common denominator", self.common),
         )
@@ -342,6 +344,7 @@ class Moves(Rearranging):
             new = transform_deep(e, leaf)
             if new == e:
                 continue
+            new = unshadowed(new, free_indices(new))
             if reason is None and sum(1 for _ in walk(equation.body)) <= _SHORT:
                 named.append(_name(equation))
                 e = new

@@ -332,6 +332,26 @@ class Rearranging:
             self.say("above and below times ", used[0])
         return new
 
+    def lifted(self, e: Expr) -> Expr:
+        """ln of a sum with a falling exponential: ln(1 + exp(-x)) = ln(exp(x) + 1) - x."""
+        used: list[Expr] = []
+
+        def rule(node: Expr) -> Expr | None:
+            if not (isinstance(node, Apply) and node.function == "ln"):
+                return None
+            inner = addends(node.args[0])
+            falling = [f for _, p in inner for f in _falling(p)]
+            if len(inner) < 2 or not falling:
+                return None
+            x = _opposite(falling[0].args[0])
+            used.append(x)
+            return sub(Apply("ln", (_times_exp(node.args[0], Apply("exp", (x,))),)), x)
+
+        new = self.everywhere(e, rule)
+        if used:
+            self.say(*identities(["ln(a) = ln(a*exp(b)) - b"]))
+        return new
+
     def expanded(self, e: Expr) -> Expr:
         """Brackets multiplied out."""
 

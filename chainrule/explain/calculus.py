@@ -270,7 +270,8 @@ def _opposite(value: Expr | str) -> Expr | str:
 
 def _tells(point: Expr | str, value: Expr | str, u: str) -> tuple[str | Expr, ...]:
     """What an antiderivative is, or tends to, at an end."""
-    words = "{} as {} → {}" if isinstance(point, str) else "{} at {} = {}"
+    ends = isinstance(point, Expr) and isinstance(value, Expr)
+    words = "{} at {} = {}" if ends else "{} as {} → {}"
     why = said(words, value, Ref(u, ()), point)
     return (why,) if isinstance(why, str) else why
 

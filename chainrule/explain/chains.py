@@ -10,16 +10,18 @@ from typing import Final
 from chainrule.algebra.moves import Moves, Step
 from chainrule.algebra.normal import Normal
 from chainrule.algebra.polynomial import Mono, Poly, atomic, expression
-from chainrule.algebra.products import Why, shape
+from chainrule.algebra.products import Why, addends, factors, product, shape
 from chainrule.algebra.terms import letter
 from chainrule.explain.claims import Side
 from chainrule.explain.proof import Line
 from chainrule.lang.expr import (
+    Apply,
     ArgReduce,
     Expr,
     Range,
     Reduce,
     Ref,
+    Select,
     at_indices,
     children,
     div,
@@ -31,7 +33,8 @@ from chainrule.lang.integers import index
 
 _BACK: Final = {"cancel": "the same factor above and below", "multiply out": "factored",
                 "common denominator": "the fraction split", "collect": "like terms",
-                "exponentials": "", "fractions": "a fraction of fractions"}
+                "exponentials": "", "fractions": "a fraction of fractions",
+                "split a sum": "the sums taken together"}
 
 
 def chain(moves: Moves, start: Expr) -> list[Step]:
@@ -108,7 +111,8 @@ def _met(
     lines = [Line(Side(left), "", "")]
     lines += [Line(Side(s.after), s.rule, s.why) for s in one[: best[0]]]
     for k in range(best[1] - 1, -1, -1):
-        lines.append(Line(Side(second[k]), other[k].rule, backwards(other[k])))
+        lines.append(Line(Side(second[k]), other[k].rule,
+                          backwards(other[k], second[k], lines[-1].body)))
     if best[1] == 0 and len(lines) > 1:  # as it was claimed, rather than in our order
         lines[-1] = replace(lines[-1], value=Side(right))
     if len(lines) == 1 and left != right:
@@ -119,14 +123,47 @@ def _met(
 _ORDER: Final = "the same but for the order of terms and factors, and the names of summed indices"
 
 
-def backwards(step: Step) -> Why:
-    """Why the expression before a step equals the one after it, read from the latter."""
+def backwards(step: Step, now: Expr, shown: Expr | None) -> Why:
+    """Why `shown`, which a step made of `now`, equals it: the step read the other way."""
     said = _BACK.get(step.rule, "")
     if step.rule == "cancel":
-        return ("above and below times ", *step.why[1:])
+        divided = isinstance(step.why[1], Expr) and _divided_by(now, step.why[1])
+        return (f"above and below {'divided by' if divided else 'times'} ", *step.why[1:])
     if step.rule == "multiply above and below":
         return ("above and below divided by ", *step.why[1:])
+    if step.rule == "common denominator" and shown is not None:
+        below = _below(now)
+        if below is not None and not _nested(shown):
+            return ("above and below divided by ", below)
+    if step.rule == "pull out" and step.why[-1] == " in front of the sum":
+        return (*step.why[:-1], " under the sum")
     return (said,) if said else step.why
+
+
+def _divided_by(e: Expr, x: Expr) -> bool:
+    """Whether a fraction in an expression is divided above and below by x: (a/x)/(b/x)."""
+    return any(isinstance(n, Apply) and n.function == "div" and all(
+        any(k < 0 and shape(b) == shape(x) for b, k in factors(part)[1]) for part in n.args)
+        for n in walk(e))
+
+
+def _nested(e: Expr) -> bool:
+    """Whether there is a fraction below a line."""
+    return any(isinstance(n, Apply) and n.function == "div" and any(
+        k < 0 for _, k in factors(n.args[1])[1]) for n in walk(e))
+
+
+def _below(e: Expr) -> Expr | None:
+    """The denominator of the fractions in a sum that is below a line: x in 1/(1 + a/x)."""
+    for node in walk(e):
+        if not (isinstance(node, Apply) and node.function == "div"):
+            continue
+        for base, _ in factors(node.args[1])[1]:
+            below = {shape(b): (b, -k) for _, part in addends(base)
+                     for b, k in factors(part)[1] if k < 0}
+            if len(below) == 1:
+                return product(Fraction(1), list(below.values()))
+    return None
 
 
 def without_repeats(lines: Sequence[Line]) -> list[Line]:
@@ -159,6 +196,30 @@ def normal_form(normal: Normal, e: Expr) -> Expr:
     if any(not atomic(b) for b in below):
         bottom = normal.times(denominator, (Mono(Fraction(1)),))
     return lettered(div(expression(top), expression(bottom)))
+
+
+def brought(e: Expr, form: Expr) -> Why:
+    """What was done to an expression to bring it into its normal form."""
+    parts = []
+    both = [n for side in (e, form) for n in walk(side)]
+    if any(isinstance(n, Apply) and n.function in ("add", "sub") and any(
+            isinstance(m, Ref) for m in walk(n)) for n in both):
+        over = any(isinstance(n, Apply) and n.function == "div" for n in both)
+        parts.append("multiplied out, " + "over a common denominator, " * over
+                     + "like terms added up")
+    if _sizes(e) != _sizes(form):
+        parts.append("the sum over another index")
+    if any(isinstance(n, Select) for n in walk(e)) and not any(
+            isinstance(n, Select) for n in walk(form)):
+        parts.append("terms that are 0 left out")
+    if any(isinstance(n, Apply) and n.function == "sqrt" for n in walk(e)) and not any(
+            isinstance(n, Apply) and n.function == "sqrt" for n in walk(form)):
+        parts.append("√(a²) = |a|")
+    return (", ".join(parts) or "multiplied out",)
+
+
+def _sizes(e: Expr) -> list[str]:
+    return sorted({str(r.size) for n in walk(e) if isinstance(n, Reduce) for r in n.indices})
 
 
 def lettered(e: Expr) -> Expr:

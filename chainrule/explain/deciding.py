@@ -388,6 +388,7 @@ class Decider:
             lines = [Line(Side(s.after), s.rule, s.why) for s in steps]
             seen = facts.seen(steps[-1].after if steps else start)
             return self.with_sign(start, lines, seen, given)
+        before = self.opening(start, normal) if unfolded else []
         above = normal.numerator(p)
         case: Why = (", ", *because(given)) if given else ()
         for form, signs, why in (
@@ -396,7 +397,7 @@ class Decider:
                  "over a common denominator, which is positive")):
             if set(signs) <= set(wanted):
                 line = Line(Side(lettered(form)), "normal form", (why, *case))
-                return self.with_sign(start, [line], signs, given)
+                return self.with_sign(start, [*before, line], signs, given)
         raised = exponential(p, normal)
         if raised is not None:
             over = normal.numerator(raised)
@@ -409,7 +410,7 @@ class Decider:
         squares = sum_of_squares(p)
         if squares is not None and set(facts.seen(squares)) <= set(wanted):
             line = Line(Side(squares), "squares", ("the squares completed", *case))
-            return self.with_sign(start, [line], facts.seen(squares), given)
+            return self.with_sign(start, [*before, line], facts.seen(squares), given)
         return None
 
     def defined(self, *sides: Expr) -> None:
@@ -438,7 +439,8 @@ class Decider:
         kept = []
         facts = self.assumed.facts
         for d in sorted(found.values(), key=lambda d: d.signs == "-+"):
-            if set(facts.seen(d.quantity)) <= set(d.signs):
+            opened = self.unfoldings(d.quantity, ZERO)[-1][0]
+            if any(set(facts.seen(e)) <= set(d.signs) for e in (d.quantity, opened)):
                 continue
             normal = self.normal(facts, d.ranges)
             try:
@@ -522,6 +524,12 @@ class Decider:
         seems = worlds.differing(worlds.drawn(12))
         if seems is not None and worlds.exactly(seems) is not None:
             raise UnsoundProofError("a bound is not one", None, "please report this")
+
+    def opening(self, start: Expr, normal: Normal) -> list[Line]:
+        """The definitions put in, one after the other, and nothing else."""
+        moves = Moves(normal, self.definitions(), self.reasons)
+        moves.plain = tuple(m for m in moves.plain if m[0] == "definition")
+        return [Line(Side(s.after), s.rule, s.why) for s in chain(moves, start)]
 
     def with_sign(
         self, start: Expr, lines: Sequence[Line], signs: str, given: Sequence[tuple[Expr, str]]

@@ -278,8 +278,8 @@ class _Writer:
             if isinstance(d.quantity, Ref) and d.quantity.tensor in names]
         about += [code(c.text) for c in self.found.assumed.conditions
                   if c.text and any(mentions(c.quantity, n) for n in names)]
-        if about and (not parts or _less(body) or any(isinstance(n, Apply) and n.function in ("ln", "div")
-                                       for n in walk(body))):
+        if about and (not parts or _less(body) or any(
+                isinstance(n, Apply) and n.function in ("ln", "div") for n in walk(body))):
             parts += [", as " if parts else "as ", *separated(list(dict.fromkeys(about)), ", ")]
         cases = [self.math(condition(q, s)) for q, s in given if any(mentions(q, n) for n in names)]
         if cases and (not parts or _less(body)):
