@@ -20,6 +20,7 @@ from chainrule.explain.derive_check import UnsoundStepError
 from chainrule.explain.givens import given
 from chainrule.explain.hessian import hessian
 from chainrule.formulas.calls import read
+from chainrule.lang.expr import Reduce, walk
 from chainrule.lang.parse import parse_expression
 from chainrule.lang.printing import expression_text, program_text
 from chainrule.render import render
@@ -451,3 +452,25 @@ def test_no_form_is_met_twice_on_the_way() -> None:
     p = read("input x[I], g[I]; y[i] = x[i]*(1 + erf(x[i]/sqrt(2)))/2; L = sum(i) g[i]*y[i]")
     forms = [line.after for line in derive(p, None, ["x"]).found["x"].lines]
     assert all(a != b for k, a in enumerate(forms) for b in forms[:k])
+
+
+@pytest.mark.parametrize("text", [
+    "input X[{a},{b}], W[{b},{b}]; Y = X @ W; L = sum(Y*Y)/{a}",
+    "input x[{b}], A[{b},{b}]; y = A @ A @ x; L = y.T @ y/{b}",
+    "input z[{a},{b}], t[{a},{b}]; p = softmax(z); L = -1/{a}*sum(x,y) t[x,y]*ln(p[x,y])",
+])
+@pytest.mark.parametrize("sizes", ["mn", "kj", "ln", "jm"])
+def test_no_index_is_called_like_a_size(text: str, sizes: str) -> None:
+    """With m samples, 1/m · Σ_m would say two things with one letter."""
+    program = read(text.format(a=sizes[0], b=sizes[1]))
+    for one in derive(program, check=False).found.values():
+        lines = [*one.lines, *(line for use in one.uses for line in use.lines)]
+        names = {r.name for line in lines for node in walk(line.after)
+                 if isinstance(node, Reduce) for r in node.indices}
+        assert not names & set(program.size_names())
+
+
+def test_where_cases_change_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "input u[I], s; v[i] = u[i] if u[i] >= 0 else s*u[i]; L = sum(i) v[i]",
+                 "--wrt", "u", "--steps", "result"]) == 0
+    assert "Where uᵢ = 0, the cases change; the derivative is" in capsys.readouterr().out

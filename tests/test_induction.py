@@ -409,3 +409,21 @@ def test_the_recursion_agrees_with_a_deep_network() -> None:
     for k in range(depth, 0, -1):
         assert abs(delta*(1 - h[k]**2)*h[k - 1] - float(table[derivative.names[f"w{k}"]])) < 1e-12
         delta *= (1 - h[k]**2)*values[f"w{k}"]
+
+
+def test_each_use_of_a_shared_weight_has_a_name_of_its_own() -> None:
+    """∂E/∂a is the sum; one term of it is the derivative by the a of one layer."""
+    family = read_family("input x; parameter a; h(0) = x; h(l) = sin(a*h(l-1)) for l = 1..L; "
+                         "E = h(L)^2 + a^2")
+    found = render(page(proved(family)), "terminal")
+    assert "Write a⁽ˡ⁾ for the a that layer l reads." in found
+    assert "Write a⁽⁰⁾ for the a that E reads." in found
+    assert re.search(r"∂E/∂a⁽⁰⁾ = 2 · a ", found)
+    assert not re.search(r"∂E/∂a = (?!Σ)", found)
+
+
+def test_the_layer_before_the_last_says_from_which_number_of_layers_on() -> None:
+    family = read_family("input x; parameter w(l) for l = 1..L; h(0) = x; h(1) = w(1)*x; "
+                         "h(l) = tanh(w(l)*h(l-1)) + h(l-2) for l = 2..L; E = h(L)^2")
+    found = render(page(proved(family)), "terminal")
+    assert len(re.findall(r"∂E/∂h⁽ᴸ⁻¹⁾ = .*for L ≥ 2", found)) == 1

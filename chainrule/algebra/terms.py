@@ -112,6 +112,7 @@ def replaced(e: Expr, places: Mapping[str, Integer]) -> Expr:
         clash = {i for p in inner.values() for i in p.indices()}
         ranges = []
         used = clash | set(free_indices(e.body)) | {r.name for r in e.indices}
+        used |= {n for r in e.indices if r.size is not None for n in r.size.sizes()}
         for r in e.indices:
             name = letter(used) if r.name in clash else r.name
             used.add(name)

@@ -101,16 +101,21 @@ def _text_fraction(m: Fraction, tight: bool) -> str:
 
 def _lowered(sub: Math, unicode: bool = True) -> str:
     inner = text(sub, tight=True)
-    if unicode and inner and all(c in SUBSCRIPTS for c in inner):
+    if unicode and inner and not _is_word(sub) and all(c in SUBSCRIPTS for c in inner):
         return "".join(SUBSCRIPTS[c] for c in inner)
     short = len(inner) == 1 or (inner.isalnum() and inner.isascii())
     return f"_{inner}" if short else f"_{{{inner}}}"
 
 
+def _is_word(m: Math) -> bool:
+    """Whether this is one name of several letters: p_in in small letters reads as p at i, n."""
+    return isinstance(m, Identifier) and len(m.name) > 1 and m.name.isalpha()
+
+
 def _raised(sup: Math) -> str:
     inner = text(sup, tight=True)
     short = len(inner) <= (5 if isinstance(sup, Fence) else 4)  # (l+1) numbers a layer
-    if inner and short and all(c in SUPERSCRIPTS for c in inner):
+    if inner and short and not _is_word(sup) and all(c in SUPERSCRIPTS for c in inner):
         return "".join(SUPERSCRIPTS[c] for c in inner)
     return f"^{inner}" if display_width(inner) == 1 or inner.isalnum() else f"^({inner})"
 

@@ -367,7 +367,7 @@ def symbol(name: str) -> Math:
 
     >>> from chainrule.document.mathtree import text
     >>> [text(symbol(n)) for n in ("x1", "alpha0", "x_max", "W2", "loss", "z(l-1)")]
-    ['x₁', 'α₀', 'xₘₐₓ', 'W₂', 'loss', 'z⁽ˡ⁻¹⁾']
+    ['x₁', 'α₀', 'x_max', 'W₂', 'loss', 'z⁽ˡ⁻¹⁾']
     """
     if name.endswith(")"):
         return _member(name)

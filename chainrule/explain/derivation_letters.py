@@ -36,6 +36,7 @@ class Letters:
 
     def __init__(self, program: Program, of: str) -> None:
         self.program = program
+        self.names = frozenset({*program.tensors, *program.size_names()})  # m samples: no index m
         self.outer: tuple[str, ...] = ()
         self.first: dict[Integer, str] = {}
         for r in (r for e in program.equations for r in e.ranges):
@@ -89,14 +90,14 @@ class Letters:
 
     def beside(self, name: str, used: Iterable[str]) -> str:
         """A letter beside another, for a second index of the same axis: j for i, l for k."""
-        taken = {*used, *self.program.tensors, *map(str.lower, self.program.tensors)}
+        taken = {*used, *self.names, *map(str.lower, self.program.tensors)}
         other = _index_names(self.program, name)
         near = (c for c in _BESIDE.get(name, "") if c not in taken and c not in other)
         return next(near, self.letter({*used, *other}))
 
     def letter(self, used: Iterable[str]) -> str:
         """An index that is not used, nor a name of the program."""
-        return letter({*used, *self.program.tensors})
+        return letter({*used, *self.names})
 
     def apart(self, e: Expr, used: set[str]) -> Expr:
         """An expression whose summed indices are called like none of these."""

@@ -39,7 +39,7 @@ from chainrule.explain.induction import Part
 from chainrule.explain.induction_recursion import jacobian
 from chainrule.explain.induction_rows import beside, turned
 from chainrule.explain.work import equation_math
-from chainrule.lang.expr import ZERO, Apply, Delta, Expr, Reduce, Ref, walk
+from chainrule.lang.expr import ZERO, Apply, Delta, Expr, Reduce, Ref, Select, walk
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Program
@@ -258,7 +258,9 @@ class Writer:
             left_out = [line.why for line in chosen[1:] if line.rule in _TELLING]
             why = "; ".join(dict.fromkeys(left_out)) or chosen[-1].why
             chosen = [chosen[0], replace(chosen[-1], why=why)]
-        return tuple(Link(self.math(line.after), inlines(line.why)) for line in chosen)
+        links = [Link(self.math(line.after), inlines(line.why)) for line in chosen]
+        same = [k for k, link in enumerate(links) if link.math == links[-1].math]
+        return tuple(links[: same[0] + 1] if same else links)
 
 
 def closing(found: Derivation, notation: Notation) -> list[Block]:
@@ -296,7 +298,7 @@ def reuse(derivations: Sequence[Derivation], notation: Notation) -> list[Block]:
 
 
 def kinks(program: Program, notation: Notation) -> list[Block]:
-    """A remark for each function with a corner: which value its derivative takes there."""
+    """A remark for each function with a corner, and each border of cases: what is taken there."""
     blocks: list[Block] = []
     for e in program.equations:
         for node in walk(e.body):
@@ -316,6 +318,13 @@ def _kink(node: Expr, notation: Notation) -> list[Block]:
                      notation.expression(node), " has a corner; its derivative is taken as "
                      f"{kink.chose} there, out of [{kink.low}, {kink.high}].", kind="kink")
                 for kink in FUNCTIONS[node.function].kinks]
+    if isinstance(node, Select):
+        return [note("Where ", notation.expression(test.args[0]), " = ",
+                     notation.expression(test.args[1]), ", the cases change; the derivative is that"
+                     " of the case that holds there.", kind="kink")
+                for test in walk(node.condition) if isinstance(test, Apply)
+                and test.function in ("lt", "le", "gt", "ge")
+                and any(isinstance(part, Ref) for part in walk(test))]
     if isinstance(node, Reduce) and node.op != "sum":
         return [note("Where several cells are the largest or the smallest, the first of them passes"
                      " the derivative.", kind="kink")]

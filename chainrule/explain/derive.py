@@ -109,7 +109,7 @@ def simplify(
 ) -> list[Line]:
     """The moves of a derivation on an expression in a program's names, a line each."""
     deriver = _Deriver(program, program.outputs[-1], (), tuple(givens), False, {})
-    return deriver.simplified(terms_of(e, [*sizes, *program.tensors]), e, sizes)
+    return deriver.simplified(terms_of(e, [*sizes, *deriver.letters.names]), e, sizes)
 
 
 class _Deriver:
@@ -187,7 +187,7 @@ class _Deriver:
         trivial = len(uses) == 1 and uses[0].target == self.of
         if not trivial:
             lines.append(Line("put in", raw, "what was found above, put in"))
-        total = terms_of(raw, [*indices, *self.outer, *self.program.tensors])
+        total = terms_of(raw, [*indices, *self.outer, *self.letters.names])
         lines += self.simplified(total, raw, self.sizes_of(name, tuple(map(index, indices))))
         if trivial and lines and _length(lines[-1].after) >= _length(raw):
             lines = []  # as good as it was
@@ -250,7 +250,7 @@ class _Deriver:
         sizes = {**self.sizes(e, tuple(indices)), **self.sizes_of(name, at)}
         lines = [Line("differentiate", raw, f"differentiate the formula of {e.target}")]
         lines += self.simplified(
-            terms_of(raw, [*indices, *taken, *self.outer, *self.program.tensors]), raw, sizes,
+            terms_of(raw, [*indices, *taken, *self.outer, *self.letters.names]), raw, sizes,
             local=True)
         kept = lines[:1] + [line for a, line in pairwise(lines) if line.after != a.after]
         if self.points is not None:
@@ -306,7 +306,8 @@ class _Deriver:
             line("gather", now, "the sums as one")
         shared, rest = common(now)
         if shared.factors or shared.deltas or shared.number != 1:
-            again = collected([new for t in rest for new in terms_of(term_written(t), t.names())])
+            again = collected([new for t in rest for new in terms_of(
+                term_written(t), {*t.names(), *self.letters.names})])
             rest = again if len(again) <= len(rest) else rest
             after = mul(term_written(shared), written(rest))
             after = self.clear(relettered(after, own, letters), sizes)
@@ -315,12 +316,14 @@ class _Deriver:
                 last = after
         shown = lines[-1].after if lines else before
         if last is not None and (shown is None or not alike(last, shown)):
-            lines.append(Line("order", last, "the factors in order"))
+            signed = isinstance(shown, Reduce) and not isinstance(last, Reduce)
+            lines.append(Line("order", last, "the sign in front of the sum" if signed
+                              else "the factors in order"))
         return _straight(lines)
 
     def clear(self, e: Expr, around: Iterable[str]) -> Expr:
         """An expression whose summed indices are called like nothing around them."""
-        return unshadowed(e, around, self.program.tensors)
+        return unshadowed(e, around, self.letters.names)
 
     def contract(
         self, terms: Sequence[Term], sizes: Mapping[str, Integer]

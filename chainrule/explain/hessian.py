@@ -232,7 +232,7 @@ def _parts(
     rest = _summed(sums[0], mul(slope, bent))
     lines = tuple(simplify(program, rest, sizes))
     residual = Part(_summed(sums[0], mul(slope, ref(name, cell, rows, columns))),
-                    _last(lines, Line("put in", rest, known.why)))
+                    _last(lines, Line("put in", rest, f"the second derivatives of {y}, put in")))
     if found.points is not None:
         found.points.extend(second.program)
         total = ref(_SECOND, rows, columns)

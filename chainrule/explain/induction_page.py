@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chainrule.document.blocks import Block, Document, MathBlock, heading, p
-from chainrule.document.mathtree import Words, row, separated
+from chainrule.document.blocks import (
+    Block,
+    Document,
+    MathBlock,
+    Paragraph,
+    Prose,
+    heading,
+    inlines,
+    p,
+)
+from chainrule.document.mathtree import Math, Words, row, separated
 from chainrule.document.notation import symbol
 from chainrule.explain.derivation_page import Writer, kinks
 from chainrule.explain.induction import Induction, Network, Part, Result
@@ -41,6 +50,18 @@ def page(found: Induction, steps: str = "all", layout: str = "column", title: st
 def _plain(total: Reduce) -> Reduce:
     """A sum without how far it runs: its size is called by another name here."""
     return replace(total, indices=tuple(Range(r.name) for r in total.indices))
+
+
+class _Copy(Writer):
+    """Typesets one use of a tensor that every layer reads: U(t) is the U of layer t."""
+
+    def __init__(self, part: Part, use: str, steps: str, layout: str) -> None:
+        self.name = part.derived.tensor
+        self.copy = f"{self.name[:-1]},{use})" if "(" in self.name else f"{self.name}({use})"
+        super().__init__(part.found, steps, layout, level=2)
+
+    def cell(self, name: str, indices: Sequence[str]) -> Math:
+        return super().cell(self.copy if name == self.name else name, indices)
 
 
 class _Writer:
@@ -124,17 +145,37 @@ class _Writer:
 
     def quantity(self, one: Result, part: Part) -> list[Block]:
         """The chains of one quantity, its heading a level down."""
-        blocks = Writer(part.found, self.steps, self.layout, level=2).quantity(part.derived)
-        if part.over is None:
-            return blocks
-        words = f"The part of one layer {part.letter}: "
-        return [*blocks[:1], p(words, f"{one.family} is read in each."), *blocks[1:]]
+        writer = Writer(part.found, self.steps, self.layout, level=2)
+        blocks = writer.quantity(part.derived)
+        if not any(other.over for other in one.parts):
+            return [*blocks, *self.enough(one)]
+        readers = [use.target for use in part.derived.uses]
+        if part.over is not None:
+            own = _Copy(part, part.letter, self.steps, self.layout)
+            who: tuple[Prose, ...] = (f"layer {part.letter}",)
+        else:
+            lowest = min(other.over[0].offset for other in one.parts if other.over)
+            own = _Copy(part, "0" if lowest > 0 else "e", self.steps, self.layout)
+            who = tuple(listed([writer.cell(target, ()) for target in readers]))
+        verb = " reads." if len(who) == 1 else " read."
+        words = inlines("Write ", own.cell(own.name, ()), " for the ", writer.cell(own.name, ()),
+                        " that ", *who, verb)
+        return [*(blocks[:1] if part is one.parts[0] else []), Paragraph(words),
+                *own.quantity(part.derived)[1:]]
+
+    def enough(self, one: Result) -> list[Block]:
+        """That a layer before the last one needs a network with so many layers."""
+        if not (least := self.theorem.least(one)) or self.steps == "result":
+            return []
+        return [p("This holds for ", *least, ".")]
 
     def corners(self) -> list[Block]:
         """Remarks on functions with a corner."""
-        program = in_program(self.shown.program, named(self.shown.homes, self.window),
-                             named(self.shown.found.sizes, self.window))
-        here = [e for e in program.equations
-                if e.target.endswith((f"({self.window.letter})", f"({self.found.end})"))
-                or "(" not in e.target]
-        return kinks(replace(program, equations=tuple(here)), Layered(self.shown, self.window))
+        program, statements = self.shown.program, self.found.family.statements
+        owners = [self.shown.owner(e.target) for e in program.equations]
+        here = [e for e, one in zip(program.equations, owners, strict=True)
+                if not statements[one.statement].variable or one.layer == self.window.here]
+        moved = in_program(replace(program, equations=tuple(here)),
+                           named(self.shown.homes, self.window),
+                           named(self.shown.found.sizes, self.window))
+        return kinks(moved, Layered(self.shown, self.window))

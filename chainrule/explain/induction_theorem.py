@@ -78,6 +78,20 @@ class Theorem:
         least = min(self.found.checked, default=1)
         return [] if least < 2 else [row(Op("≥"), Num(str(least)))]
 
+    def least(self, one: Result) -> list[Math]:
+        """L ≥ 2, for the layer before the last one where the first layer has a formula of its own.
+
+        Only then is there a network, of those that were checked, that has no such layer.
+        """
+        if one.first is None or one.first != one.last or one.first.anchor != "L":
+            return []
+        firsts = [r.first.offset for r in self.found.results
+                  if r.family == one.family and r.first and not r.first.anchor]
+        least = min(firsts, default=0) - one.first.offset
+        if not firsts or least <= min(self.found.checked, default=1):
+            return []
+        return [row(symbol(self.end), Op("≥"), Num(str(least)))]
+
     def hypotheses(self) -> list[Math]:
         """The derivatives at other layers that the step takes as given."""
         return [self.partial(name) for name in self.ahead]
@@ -121,7 +135,7 @@ class Theorem:
         name = self.label(one)
         cell = notation.tensor(name, tuple(notation.integer(index(i))
                                            for i in first.derived.indices))
-        whose: list[str | Math] = []
+        whose: list[str | Math] = ["for ", *self.least(one)] if self.least(one) else []
         if one.first != one.last and one.first and one.last:
             whose = ["for ", self.layers(one)]
         lhs = notation.partial(self.loss, cell)
