@@ -1,8 +1,9 @@
 """What `make demo` shows: formulas and networks worked by hand, derived, proved, sized, drawn.
 
 The first formula's adjoints are summed and its rows go level by level; the second one's are added
-up use by use. A gradient is derived, and a claim proved. The two small networks are TOML files in this folder, LeNet-5 is in the zoo.
-Everything is printed here, and written as HTML files that open in a browser.
+up use by use. A gradient is derived, and a claim proved. The two small networks are TOML files in
+this folder, LeNet-5 is in the zoo. Everything is printed here, and written as HTML files that open
+in a browser.
 """
 
 from pathlib import Path

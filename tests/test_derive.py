@@ -372,6 +372,14 @@ def test_a_hessian_in_blocks() -> None:
         (("x", "x"), "2*w^3"), (("x", "w"), "6*x*w^2"), (("w", "w"), "6*x^2*w")]
 
 
+@pytest.mark.parametrize("words", ["t is one-hot", "t is a distribution"])
+def test_a_one_hot_target_sums_to_one(words: str) -> None:
+    program = read("input z[N,K], t[N,K]; p[n,k] = exp(z[n,k])/sum(j) exp(z[n,j]); "
+                   "L = -sum(n,k) t[n,k]*ln(p[n,k])")
+    found = derive(program, "L", ("z",), [given(words, program)])
+    assert expression_text(found.found["z"].result) == "p[n,k] - t[n,k]"
+
+
 def test_the_two_parts_of_a_least_squares_hessian() -> None:
     p = read("input x[N], t[N], w; y[n] = exp(w*x[n]); L = 1/2*sum(n) (y[n] - t[n])^2")
     split = hessian(p, None, ["w"]).blocks[0].split

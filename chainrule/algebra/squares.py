@@ -60,7 +60,7 @@ def _squares(p: Poly) -> Expr | None:
         row = [matrix[k][j] / pivot for j in range(size)]
         linear = tuple(Mono(c, ((e, Fraction(1)),) if e != ONE else ())
                        for c, e in zip(row, names, strict=True) if c)
-        square = exact(pivot)
+        square: Expr = exact(pivot)
         if k < size - 1:  # the last of the names is 1
             square = mul(square, power(expression(linear), Number(2)))
         total = square if total is None else add(total, square)

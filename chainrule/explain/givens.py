@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from chainrule.algebra.fold import Given
@@ -19,6 +20,7 @@ from chainrule.lang.numerals import literal
 from chainrule.lang.printing import program_text
 from chainrule.lang.program import Program, fresh
 
+_WORDS = re.compile(r"(\w+)\s+is\s+(?:a\s+)?(?:one-?hot|distribution)(?:\s+vector)?")
 _SUBSCRIPTS = re.compile(r"\[([^\]]*)\]")
 _NAME = re.compile(r"[^\W\d]\w*")
 _BOUND = re.compile(r"\b(?:sum|∑)\s*\(([^)]*)\)")
@@ -27,12 +29,22 @@ _BOUND = re.compile(r"\b(?:sum|∑)\s*\(([^)]*)\)")
 def given(text: str, program: Program) -> Given:
     """An assumption about a program's tensors; indices that no sum binds stand for any.
 
+    "t is one-hot" and "t is a distribution" say that sums over the last axis are 1.
+
     Raises `InputError` for what is no sum that equals a number.
 
     >>> p = read("input t[N, K], z[N, K]; L = sum(n, k) t[n,k]*z[n,k]")
     >>> given("sum(k) t[n,k] = 1", p).right
     Number(value=1)
     """
+    words = _WORDS.fullmatch(text.strip())
+    if words is not None and words[1] in program.tensors:
+        axes = len(program.tensors[words[1]].shape)
+        taken = {*program.tensors, *program.size_names()}
+        letters = [c for c in "knmlijuvw" if c not in taken][:axes][::-1]
+        if letters:  # what it says of sums, which is what a gradient may use
+            sums = f"sum({letters[-1]}) {words[1]}[{', '.join(letters)}] = 1"
+            return replace(given(sums, program), text=text.strip())
     left, equals, right = text.partition("=")
     if not equals or "=" in right or not left.strip() or not right.strip():
         raise InputError(f"--given {text[:60]!r} is no equation", None,
