@@ -11,25 +11,19 @@ from chainrule.algebra.moves import Moves, Step
 from chainrule.algebra.normal import Normal
 from chainrule.algebra.polynomial import Mono, Poly, atomic, expression
 from chainrule.algebra.products import Why, addends, factors, product, shape
-from chainrule.algebra.terms import letter
+from chainrule.algebra.tidying import lettered
 from chainrule.explain.claims import Side
 from chainrule.explain.proof import Line
 from chainrule.lang.expr import (
     Apply,
-    ArgReduce,
     Expr,
-    Range,
     Reduce,
     Ref,
     Select,
-    at_indices,
-    children,
     div,
     free_indices,
-    rebuild,
     walk,
 )
-from chainrule.lang.integers import index
 
 _BACK: Final = {"cancel": "the same factor above and below", "multiply out": "factored",
                 "common denominator": "the fraction split", "collect": "like terms",
@@ -220,29 +214,3 @@ def brought(e: Expr, form: Expr) -> Why:
 
 def _sizes(e: Expr) -> list[str]:
     return sorted({str(r.size) for n in walk(e) if isinstance(n, Reduce) for r in n.indices})
-
-
-def lettered(e: Expr) -> Expr:
-    """An expression whose summed indices are called by letters, none of which is taken."""
-    taken = set(free_indices(e)) | {n.tensor for n in walk(e) if isinstance(n, Ref)}
-    return _lettered(e, taken)
-
-
-def _lettered(e: Expr, taken: set[str]) -> Expr:
-    if isinstance(e, Reduce | ArgReduce):
-        places, ranges, own = {}, [], set(taken)
-        for r in e.indices:
-            name = letter(own) if r.name[0] in "%#" else r.name
-            own.add(name)
-            if name != r.name:
-                places[r.name] = index(name)
-            ranges.append(Range(name, r.size))
-        body = _lettered(at_indices(e.body, places), own)
-        condition = None if e.condition is None else _lettered(
-            at_indices(e.condition, places), own)
-        if isinstance(e, Reduce):
-            return Reduce(e.op, tuple(ranges), condition, body)
-        which = str(places.get(e.which, e.which))
-        return ArgReduce(e.op, tuple(ranges), condition, body, which)
-    parts = children(e)
-    return rebuild(e, tuple(_lettered(p, taken) for p in parts)) if parts else e

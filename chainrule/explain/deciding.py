@@ -30,13 +30,13 @@ from chainrule.algebra.products import Why, shape
 from chainrule.algebra.signs import Bound, Facts
 from chainrule.algebra.squares import sum_of_squares
 from chainrule.algebra.terms import letter, replaced
+from chainrule.algebra.tidying import lettered
 from chainrule.errors import ChainruleError, InputError
 from chainrule.explain.assumptions import Assumed, labels, whole
 from chainrule.explain.chains import (
     brought,
     chain,
     chains,
-    lettered,
     met,
     normal_form,
     without_repeats,

@@ -10,6 +10,7 @@ from chainrule.algebra.domain import Demand
 from chainrule.algebra.polynomial import condition
 from chainrule.algebra.products import addends, mentions
 from chainrule.algebra.signs import Facts
+from chainrule.algebra.tidying import lettered
 from chainrule.document.blocks import (
     Block,
     Chain,
@@ -41,7 +42,6 @@ from chainrule.document.mathtree import (
 )
 from chainrule.document.notation import is_exact, number, symbol
 from chainrule.explain.calculus import STARTS
-from chainrule.explain.chains import lettered
 from chainrule.explain.claim_numbers import numbers
 from chainrule.explain.claims import Claim, Operator, Side
 from chainrule.explain.derivation_notation import PartialNotation
