@@ -378,6 +378,18 @@ def symbol(name: str) -> Math:
     return Subscript(_base(base), Num(sub) if sub.isdigit() else _base(sub))
 
 
+def as_whole(base: Math) -> Math:
+    """The symbol of a tensor spoken of as a whole: W₂ is W⁽²⁾, as in its cells.
+
+    >>> from chainrule.document.mathtree import text
+    >>> text(as_whole(symbol("W2"))), text(as_whole(symbol("x_max")))
+    ('W⁽²⁾', 'x_max')
+    """
+    if isinstance(base, Subscript) and isinstance(base.sub, Num):
+        return Power(base.base, Fence(base.sub))
+    return base
+
+
 def _member(name: str, raised: bool = True) -> Math:
     """A member of a family: z(l+1) is z⁽ˡ⁺¹⁾, and a size n(l) is n with subscript l."""
     head, _, layer = name[:-1].partition("(")

@@ -40,7 +40,7 @@ from chainrule.document.mathtree import (
     row,
     separated,
 )
-from chainrule.document.notation import is_exact, number, symbol
+from chainrule.document.notation import as_whole, is_exact, number, symbol
 from chainrule.explain.calculus import STARTS
 from chainrule.explain.claim_numbers import numbers
 from chainrule.explain.claims import Claim, Operator, Side
@@ -289,7 +289,17 @@ class _Writer:
     def reason(self, line: Line) -> Inlines:
         if isinstance(line.why, str):
             return inlines(line.why)
-        return inlines([self.math(part) if isinstance(part, Expr) else part for part in line.why])
+        return inlines([self.spoken(part) if isinstance(part, Expr) else part
+                        for part in line.why])
+
+    def spoken(self, e: Expr) -> Math:
+        """An expression in a reason; a tensor as a whole is called as its cells are."""
+        if isinstance(e, Ref) and not e.subscripts:
+            known = self.notation.tensors.get(e.tensor)
+            derived = e.tensor in self.notation.derivatives
+            if known is not None and known.shape and not derived:
+                return as_whole(self.math(e))
+        return self.math(e)
 
     def counterexample(self, at: Counterexample) -> list[Block]:
         """The point, and what the two sides are there."""
