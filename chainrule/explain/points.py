@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
+from time import monotonic
 from typing import Any, Final
 
 from chainrule.algebra.plain import plain
@@ -80,6 +81,7 @@ class Worlds:
         self.sides = tuple(sides)
         self.ranges = tuple(ranges)
         self.relation = relation
+        self.deadline = math.inf  # on the monotonic clock: when the search for a smallest one ends
         self.program, self.names, self._conditions = self._extended()
 
     def _extended(self) -> tuple[Program, list[str], list[str]]:
@@ -292,7 +294,7 @@ class Worlds:
         looked = 0
         for point in self._small():
             looked += 1
-            if looked > _SEARCHED:
+            if looked > _SEARCHED or monotonic() > self.deadline:
                 break
             try:
                 table = run(self.program, {**_floats(point.values), **self._loose(point.sizes)},

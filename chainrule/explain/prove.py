@@ -191,6 +191,7 @@ class _Prover(Decider):
 
     def tried(self, worlds: Worlds) -> Counterexample | None:
         """A point at which the claim is false, the smallest that is found."""
+        worlds.deadline = self.deadline
         points = worlds.drawn(_POINTS)
         self.seen = len(points)
         seems = worlds.differing([(p, t) for p, t in points])
