@@ -12,7 +12,8 @@ from math import isfinite
 from typing import Final
 
 from chainrule.algebra.normal import Normal
-from chainrule.algebra.polynomial import Mono, Poly, content, expression, scaled
+from chainrule.algebra.polynomial import Mono, Poly, bare, content, expression, scaled
+from chainrule.algebra.signs import multiplied, narrowed
 from chainrule.evaluate.arithmetic import FloatArithmetic
 from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Reduce, walk
@@ -68,21 +69,21 @@ class Signs:
         for q, s in self.assumed:
             factor = _multiple(p, q)
             if factor is not None:
-                found = _both(found, s if factor > 0 else s.translate(_FLIP))
+                found = narrowed(found, s if factor > 0 else s.translate(_FLIP))
         if len(found) == 1:
             return found
         if len(found) > 1 and len(p) > 1:
-            found = _both(found, self._of_size(p)) or found
+            found = narrowed(found, self._of_size(p)) or found
         value = _value(p)
         if value is not None and abs(value) > _SURE:
             return "+" if value > 0 else "-"
         if len(p) == 1:
-            found = _both(found, self._of_term(p[0]))
+            found = narrowed(found, self._of_term(p[0]))
         else:
             shared, rest = content(p)
             if (shared.factors or shared.number != 1) and rest != p:
-                found = _both(found, _times(self._of_term(shared), self.possible(rest)))
-            found = _both(found, _added([self._of_term(m) for m in p]))
+                found = narrowed(found, multiplied(self._of_term(shared), self.possible(rest)))
+            found = narrowed(found, _added([self._of_term(m) for m in p]))
         if len(found) > 1 and "0" in found and len(p) > 1 and self.normal.vanishes(p):
             return "0"
         return found or "0"
@@ -101,40 +102,40 @@ class Signs:
         own = self.normal.known.signs((m,))
         if m.sums:
             if all(s == "0" and _attained(q, m) for q, s in m.guards) and all(
-                    self.normal.known.signs((Mono(Fraction(1), ((b, Fraction(1)),)),)) == "+"
+                    self.normal.known.signs(bare(b)) == "+"
                     for b, _ in m.factors):
                 return "+" if m.number > 0 else "-"
             return own
         result = "+" if m.number > 0 else "-"
         for base, k in m.factors:
-            signs = self.normal.known.signs((Mono(Fraction(1), ((base, Fraction(1)),)),))
+            signs = self.normal.known.signs(bare(base))
             if len(signs) > 1:
                 for q, s in self.assumed:
-                    factor = _multiple((Mono(Fraction(1), ((base, Fraction(1)),)),), q)
+                    factor = _multiple(bare(base), q)
                     if factor is not None:
-                        signs = _both(signs, s if factor > 0 else s.translate(_FLIP))
+                        signs = narrowed(signs, s if factor > 0 else s.translate(_FLIP))
             if len(signs) > 1 and isinstance(base, Apply) and base.function in (
                     "add", "sub", "ln") and base != expression((m,)):
                 inner = self.normal.poly(base if base.function != "ln" else Apply(
                     "sub", (base.args[0], Number(1))))
                 if inner != (m,):
-                    signs = _both(signs, self.possible(inner)) or signs
+                    signs = narrowed(signs, self.possible(inner)) or signs
             if k.denominator == 1 and k % 2 == 0:
                 signs = "+" if "0" not in signs else "0+" if signs != "0" else "0"
             if k.denominator % 2 == 0:
-                signs = _both(signs, "0+") or signs
+                signs = narrowed(signs, "0+") or signs
             if k < 0:
                 signs = signs.replace("0", "") or signs
-            result = _times(result, signs)
+            result = multiplied(result, signs)
         if m.guards:
             result = "".join(s for s in "-0+" if s in result or s == "0")
-        return _both(own, result) or own
+        return narrowed(own, result) or own
 
     def _doubtful(self, p: Poly) -> Poly:
         """The part of a polynomial whose sign is to be told: a factor, or the bracket."""
         shared, rest = content(p)
         for base, _ in shared.factors:
-            atom: Poly = (Mono(Fraction(1), ((base, Fraction(1)),)),)
+            atom = bare(base)
             if len(self.possible(atom)) > 1:
                 if isinstance(base, Apply) and base.function == "ln":
                     return self.normal.poly(Apply("sub", (base.args[0], Number(1))))
@@ -192,15 +193,6 @@ def float_value(e: Expr) -> float | None:
         return None
     found = float(FUNCTIONS[e.function].value(FloatArithmetic(), *parts))
     return found if isfinite(found) else None
-
-
-def _both(a: str, b: str) -> str:
-    return "".join(s for s in a if s in b)
-
-
-def _times(a: str, b: str) -> str:
-    found = {"0" if "0" in (x, y) else "+" if x == y else "-" for x in a for y in b}
-    return "".join(s for s in "-0+" if s in found)
 
 
 def _added(parts: Sequence[str]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final, TypeVar
 
 from chainrule.algebra.growth import Growth
@@ -26,9 +25,9 @@ from chainrule.algebra.growth_series import (
 from chainrule.algebra.growth_signs import ForkError
 from chainrule.algebra.normal import Normal
 from chainrule.algebra.polynomial import (
-    Mono,
     Poly,
     TooLargeError,
+    bare,
     constant,
     expression,
     negative,
@@ -266,7 +265,7 @@ def defined(world: World, e: Expr, variable: str) -> World:
         if not p or world.normal.quantities(p):
             continue
         if len(p) == 1 and signs == "-+" and not p[0].sums:
-            kept += [(((Mono(Fraction(1), ((b, Fraction(1)),)),)), signs)
+            kept += [(bare(b), signs)
                      for b, _ in p[0].factors]
             continue
         if len(p) == 1 and len(p[0].factors) == 1 and p[0].factors[0][1] == 1:

@@ -277,7 +277,7 @@ class _Maker:
         A number in a bracket with a vector is s · 𝟏; literal ones stay: 1 - y.
         """
         if not form.on and not isinstance(form.math, Num):
-            ones = _ONES if len(on) == 1 else _beside(_ONES, Power(_ONES, _T))
+            ones = _ONES if len(on) == 1 else beside(_ONES, Power(_ONES, _T))
             number = form.math if isinstance(form.math, Fence) else form.at(_FACTOR)
             return Form(row(number, Op("·"), ones), form.cell, on, _PRODUCT)
         if len(on) == 1:
@@ -287,8 +287,8 @@ class _Maker:
         if len(form.on) != 1 or form.on[0] not in on:
             return form
         if form.on[0] == on[0]:
-            return Form(_beside(form.at(_FACTOR), Power(_ONES, _T)), form.cell, on, _PRODUCT)
-        return Form(_beside(_ONES, form.row), form.cell, on, _PRODUCT)
+            return Form(beside(form.at(_FACTOR), Power(_ONES, _T)), form.cell, on, _PRODUCT)
+        return Form(beside(_ONES, form.row), form.cell, on, _PRODUCT)
 
     # products
 
@@ -310,8 +310,8 @@ class _Maker:
             right = vector if vector is not None else Form(
                 _ONES, Number(1), (name,))
             cell: Expr = Reduce("sum", (r,), None, mul(first.cell, right.cell))
-            lying = _beside(right.row, transposed(first).at(_FACTOR))
-            return [*rest, Form(_beside(first.at(_FACTOR), right.at(_FACTOR)), cell, (free,),
+            lying = beside(right.row, transposed(first).at(_FACTOR))
+            return [*rest, Form(beside(first.at(_FACTOR), right.at(_FACTOR)), cell, (free,),
                                 _PRODUCT, lying)]
         second = self.away(matrices[1], name)
         if first.on[0] == second.on[1]:
@@ -321,9 +321,9 @@ class _Maker:
         if vector is not None:
             cell = mul(cell, vector.cell)
             middle.append(row(_DIAG, Fence(vector.math)))
-        lying = _beside(transposed(second).at(_FACTOR), *middle[1:], transposed(first).at(_FACTOR))
+        lying = beside(transposed(second).at(_FACTOR), *middle[1:], transposed(first).at(_FACTOR))
         middle.append(second.at(_FACTOR))
-        return [*rest, Form(_beside(*middle), Reduce("sum", (r,), None, cell),
+        return [*rest, Form(beside(*middle), Reduce("sum", (r,), None, cell),
                             (first.on[0], second.on[1]), _PRODUCT, lying)]
 
     def towards(self, a: Form, name: str) -> Form:
@@ -344,7 +344,7 @@ class _Maker:
         first, second = a, b
         if _turned(a) and _turned(b):  # the diagonal of Aᵀ Bᵀ is that of B A
             first, second = transposed(b), transposed(a)
-        math = _beside(first.at(_FACTOR), *middle, second.at(_FACTOR))
+        math = beside(first.at(_FACTOR), *middle, second.at(_FACTOR))
         return Form(row(_DIAG, Fence(math)), Reduce("sum", (r,), None, cell), (a.on[0],),
                     trace=math)
 
@@ -361,7 +361,7 @@ class _Maker:
         else:
             left, right = vectors[0], self.hadamard(vectors[1:])
         cell = Reduce("sum", (r,), None, mul(left.cell, right.cell))
-        return Form(_beside(Power(left.at(_ATOM), transpose), right.at(_FACTOR)), cell, (),
+        return Form(beside(Power(left.at(_ATOM), transpose), right.at(_FACTOR)), cell, (),
                     _PRODUCT)
 
     def hadamard(self, forms: Sequence[Form]) -> Form:
@@ -407,11 +407,11 @@ class _Maker:
             if columns is not None:
                 parts.append(row(_DIAG, Fence(columns.math)))
                 cell = mul(cell, columns.cell)
-            return middle if len(parts) == 1 else Form(_beside(*parts), cell, self.on, _PRODUCT)
+            return middle if len(parts) == 1 else Form(beside(*parts), cell, self.on, _PRODUCT)
         rows = rows or Form(_ONES, ONE, self.on[:1])
         columns = columns or Form(_ONES, ONE, self.on[1:])
         transpose = Power(columns.at(_ATOM), _T)
-        return Form(_beside(rows.at(_FACTOR), transpose), mul(rows.cell, columns.cell), self.on,
+        return Form(beside(rows.at(_FACTOR), transpose), mul(rows.cell, columns.cell), self.on,
                     _PRODUCT)
 
     def scaled(self, number: Fraction, scalars: Sequence[Form], main: Form | None) -> Form:
@@ -456,7 +456,7 @@ def _dotted(parts: Sequence[Math]) -> Math:
     return items[0] if len(items) == 1 else Row(tuple(items))
 
 
-def _beside(*parts: Math) -> Math:
+def beside(*parts: Math) -> Math:
     """Matrices one beside the other: a product without a sign."""
     items: list[Math] = []
     for part in parts:

@@ -27,7 +27,7 @@ from chainrule.algebra.products import (
     shape,
     total,
 )
-from chainrule.algebra.rearranging import Rearranging, identities, listed, size_of
+from chainrule.algebra.rearranging import Rearranging, identities, listed
 from chainrule.algebra.scopes import unshadowed
 from chainrule.algebra.statements import MEANINGS, between, meaning, statement
 from chainrule.algebra.terms import replaced
@@ -35,7 +35,6 @@ from chainrule.lang.expr import (
     ONE,
     ZERO,
     Apply,
-    ArgReduce,
     Delta,
     Expr,
     IndexValue,
@@ -44,15 +43,15 @@ from chainrule.lang.expr import (
     Reduce,
     Ref,
     Select,
+    as_value,
     both,
-    children,
     div,
     exact,
     free_indices,
     mul,
-    rebuild,
     transform,
     walk,
+    weight,
 )
 from chainrule.lang.integers import Integer
 from chainrule.lang.program import Equation
@@ -135,7 +134,7 @@ class Moves(Rearranging):
             after = move(e)
             if after is None or shape(after) in before:
                 continue
-            if sum(1 for _ in walk(after)) > _LONG:
+            if weight(after) > _LONG:
                 continue
             after = self.neat(after)
             if shape(after) in before:
@@ -263,8 +262,9 @@ class Moves(Rearranging):
                 own = tuple(s for s in node.indices if s is not r)
                 if r.name not in free_indices(node.body) and r.size is not None and all(
                         s.size is None or r.name not in s.size.indices() for s in own):
-                    self.say("there are as many terms as the sum has: ", size_of(r.size))
-                    body = mul(size_of(r.size), node.body) if node.body != ONE else size_of(r.size)
+                    self.say("there are as many terms as the sum has: ", as_value(r.size))
+                    many = as_value(r.size)
+                    body = many if node.body == ONE else mul(many, node.body)
                     return Reduce("sum", own, None, body) if own else body
             if len(node.indices) == 1 and not isinstance(node.body, Number):
                 r = node.indices[0]
@@ -341,11 +341,11 @@ class Moves(Rearranging):
                 return padded(node, replaced(eq.body, places), eq)
 
             reason = self.reasons.get(equation.target)
-            new = transform_deep(e, leaf)
+            new = transform(e, leaf)
             if new == e:
                 continue
             new = unshadowed(new, free_indices(new))
-            if reason is None and sum(1 for _ in walk(equation.body)) <= _SHORT:
+            if reason is None and weight(equation.body) <= _SHORT:
                 named.append(_name(equation))
                 e = new
                 continue
@@ -421,27 +421,10 @@ def padded(ref: Ref, body: Expr, equation: Equation) -> Expr:
     for s, own in zip(ref.subscripts, equation.subscripts, strict=True):
         size = sizes.get(own.plain or "")
         assert size is not None
-        place = IndexValue(s) if s.constant is None else Number(s.constant)
+        place = as_value(s)
         inside = both(inside, Apply("and", (Apply("le", (ZERO, place)),
-                                            Apply("lt", (place, size_of(size))))))
+                                            Apply("lt", (place, as_value(size))))))
     return body if inside is None else Select(inside, body, ref.outside.fill)
-
-
-def transform_deep(e: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
-    """Every node that a rule knows replaced, bound indices kept apart from what comes in."""
-    new = leaf(e)
-    if new is not None:
-        return new
-    if isinstance(e, Reduce | ArgReduce):
-        names = {r.name for r in e.indices}
-        inner = transform_deep(e.body, leaf)
-        condition = None if e.condition is None else transform_deep(e.condition, leaf)
-        del names
-        if isinstance(e, Reduce):
-            return Reduce(e.op, e.indices, condition, inner)
-        return ArgReduce(e.op, e.indices, condition, inner, e.which)
-    parts = children(e)
-    return rebuild(e, tuple(transform_deep(p, leaf) for p in parts)) if parts else e
 
 
 def _equality(e: Expr) -> tuple[Expr, Expr] | None:
@@ -469,4 +452,4 @@ def _name(equation: Equation) -> Expr:
     return Ref(equation.target, ())
 
 
-__all__ = ["Moves", "Step", "transform_deep"]
+__all__ = ["Moves", "Step"]

@@ -30,6 +30,7 @@ from chainrule.algebra.polynomial import (
     Poly,
     TooLargeError,
     atomic,
+    bare,
     collected,
     constant,
     expression,
@@ -70,7 +71,7 @@ class Normal(Sums):
         if isinstance(e, Number):
             return constant(Fraction(e.value))
         if isinstance(e, Ref | ArgReduce):
-            return (Mono(Fraction(1), ((e, Fraction(1)),)),)
+            return bare(e)
         if isinstance(e, IndexValue):
             return self.integer(e.value)
         if isinstance(e, Delta):
@@ -184,7 +185,7 @@ class Normal(Sums):
         for m in p:
             for base, k in m.factors:
                 if k < 0 and not m.bound() & set(free_indices(base)) and (
-                        self.known.signs((Mono(Fraction(1), ((base, Fraction(1)),)),)) == "+"):
+                        self.known.signs(bare(base)) == "+"):
                     return base, min(o.exponent(base) for o in p)
         return None
 

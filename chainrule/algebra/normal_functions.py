@@ -12,6 +12,7 @@ from chainrule.algebra.polynomial import (
     UNIT,
     Mono,
     Poly,
+    bare,
     collected,
     constant,
     expression,
@@ -61,13 +62,9 @@ class Functions(Terms):
         if e.function in _ODD | _EVEN:
             return self.by_cases(args[0], lambda p: self._signed(e.function, p))
         if len(args) == 1:
-            return self.by_cases(args[0], lambda p: self.atom(
+            return self.by_cases(args[0], lambda p: bare(
                 Apply(e.function, (expression(p),))))
-        return self.atom(Apply(e.function, tuple(expression(a) for a in args)))
-
-    def atom(self, e: Expr) -> Poly:
-        """An expression that is taken as it is."""
-        return (Mono(Fraction(1), ((e, Fraction(1)),)),)
+        return bare(Apply(e.function, tuple(expression(a) for a in args)))
 
     def _pow(self, e: Apply, base: Poly, exponent: Poly) -> Poly:
         if not exponent:
@@ -79,7 +76,7 @@ class Functions(Terms):
             return self.by_cases(base, lambda p: self.root(p, k))
         if self.known.signs(base) == "+":
             return self.poly(Apply("exp", (mul(e.args[1], Apply("ln", (e.args[0],))),)))
-        return self.atom(Apply("pow", (expression(base), expression(exponent))))
+        return bare(Apply("pow", (expression(base), expression(exponent))))
 
     def exp(self, p: Poly) -> Poly:
         """exp of a sum: a product; exp(n*ln a) is a^n."""
@@ -99,24 +96,24 @@ class Functions(Terms):
     def ln(self, p: Poly) -> Poly:
         """ln of a product: a sum of logarithms, where all factors but one are known positive."""
         if not p:
-            return self.atom(Apply("ln", (Number(0),)))
+            return bare(Apply("ln", (Number(0),)))
         shared, rest = self.taken_apart(p)
         if shared.number < 0 and len(rest) > 1:
             shared, rest = replace(shared, number=-shared.number), negative(rest)
         doubtful = [(b, k) for b, k in shared.factors
-                    if self.known.signs(((Mono(Fraction(1), ((b, Fraction(1)),))),)) != "+"]
+                    if self.known.signs(bare(b)) != "+"]
         whole = rest != UNIT and self.known.signs(rest) != "+"
         if len(doubtful) + whole > 1 or shared.number < 0 or any(
                 k.denominator != 1 or k.numerator % 2 == 0 for _, k in doubtful):
-            return self.atom(Apply("ln", (expression(p),)))
+            return bare(Apply("ln", (expression(p),)))
         parts = [self._ln_number(shared.number)]
         for base, k in shared.factors:
             if isinstance(base, Apply) and base.function == "exp":
                 parts.append(scaled(self.poly(base.args[0]), k))
             else:
-                parts.append(scaled(self.atom(Apply("ln", (base,))), k))
+                parts.append(scaled(bare(Apply("ln", (base,))), k))
         if rest != UNIT:
-            parts.append(self.atom(Apply("ln", (expression(rest),))))
+            parts.append(bare(Apply("ln", (expression(rest),))))
         return plus(*parts)
 
     def _ln_number(self, number: Fraction) -> Poly:
@@ -138,7 +135,7 @@ class Functions(Terms):
                 Mono(Fraction(1), ((Number(prime), times * k),))))
         inside: list[tuple[Expr, Fraction]] = []
         for base, n in shared.factors:
-            if "-" not in self.known.signs(((Mono(Fraction(1), ((base, Fraction(1)),))),)):
+            if "-" not in self.known.signs(bare(base)):
                 result = self.times(result, self._settled(Mono(Fraction(1), ((base, n * k),))))
             elif n.denominator == 1 and n % 2 == 0:
                 size = self.poly(Apply("abs", (base,)))
@@ -163,7 +160,7 @@ class Functions(Terms):
             return constant({"cos": 1}.get(function, 0))
         if function in ("sin", "cos"):
             return scaled(self._angle(function, p), sign)
-        return scaled(self.atom(Apply(function, (expression(p),))), sign)
+        return scaled(bare(Apply(function, (expression(p),))), sign)
 
     def _angle(self, function: str, p: Poly) -> Poly:
         """sin and cos of a sum, and of a multiple, by the addition theorem."""
@@ -180,7 +177,7 @@ class Functions(Terms):
         if not rest and times.denominator == 1 and 1 < times <= _POWER:
             first, rest = scaled(first, 1 / times), scaled(first, (times - 1) / times)
         if not rest:
-            return self.atom(Apply(function, (expression(p),)))
+            return bare(Apply(function, (expression(p),)))
         a, b = ((self._signed("sin", q), self._signed("cos", q)) for q in (first, rest))
         if function == "sin":
             return plus(self.times(a[0], b[1]), self.times(a[1], b[0]))

@@ -12,6 +12,7 @@ from chainrule.algebra.normal_functions import Functions
 from chainrule.algebra.polynomial import (
     Mono,
     Poly,
+    bare,
     collected,
     content,
     expression,
@@ -244,7 +245,7 @@ class Sums(Functions):
         condition = None if e.condition is None else replaced(e.condition, places)
         reduce = Reduce(e.op, tuple(Range(new[r.name], r.size) for r in e.indices), condition,
                         replaced(expression(body), places))
-        return plus(outside, self.times((free,), self.atom(reduce)))
+        return plus(outside, self.times((free,), bare(reduce)))
 
 
 def _backwards(m: Mono) -> bool:

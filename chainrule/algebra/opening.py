@@ -13,7 +13,7 @@ from typing import Final
 
 from chainrule.algebra.fold import common
 from chainrule.algebra.terms import Term, cancelled, collected, terms_of, written
-from chainrule.lang.expr import Apply, Expr, Select, walk
+from chainrule.lang.expr import Apply, Expr, Select, walk, weight
 
 _MOST: Final = 64  # terms that an opened product may have before like ones are collected
 
@@ -80,7 +80,7 @@ def _branches(e: Select, taken: set[str]) -> Select:
         if isinstance(branch, Select):
             return _branches(branch, taken)
         now = written(collected(terms_of(branch, taken))) if _is_bracket(branch) else branch
-        return now if _size(now) < _size(branch) else branch
+        return now if weight(now) < weight(branch) else branch
 
     return replace(e, then=side(e.then), otherwise=side(e.otherwise))
 
@@ -107,12 +107,8 @@ def joined(terms: Sequence[Term]) -> list[Term]:
 def length(terms: Sequence[Term]) -> int:
     """How many symbols some terms take to write."""
     return sum(1 + len(t.sums) + len(t.deltas) + (abs(t.number) != Fraction(1))
-               + sum(map(_size, t.guards))
-               + sum(_size(base) + (abs(k) > 1) for base, k in t.factors) for t in terms)
-
-
-def _size(e: Expr) -> int:
-    return sum(1 for _ in walk(e))
+               + sum(map(weight, t.guards))
+               + sum(weight(base) + (abs(k) > 1) for base, k in t.factors) for t in terms)
 
 
 def _divides(e: Expr) -> bool:

@@ -32,6 +32,7 @@ from chainrule.lang.expr import (
     Ref,
     Select,
     add,
+    as_value,
     both,
     children,
     div,
@@ -119,6 +120,11 @@ UNIT: Final[Poly] = (Mono(Fraction(1)),)
 def constant(value: Fraction | int) -> Poly:
     """A number as a polynomial."""
     return (Mono(Fraction(value)),) if value else NOTHING
+
+
+def bare(e: Expr) -> Poly:
+    """An expression that is taken as it is, as a polynomial."""
+    return (Mono(Fraction(1), ((e, Fraction(1)),)),)
 
 
 # --- order ----------------------------------------------------------------------------------------
@@ -306,13 +312,8 @@ def condition(quantity: Expr, signs: str) -> Expr:
     elif isinstance(quantity, IndexValue) and len(quantity.value.terms) == 2:
         positive = Integer(tuple((m, c) for m, c in quantity.value.terms if c > 0))
         negative = Integer(tuple((m, -c) for m, c in quantity.value.terms if c < 0))
-        left, right = _index_value(positive), _index_value(negative)
+        left, right = as_value(positive), as_value(negative)
     return Apply(_RELATIONS[signs], (left, right))
-
-
-def _index_value(p: Integer) -> Expr:
-    number = p.constant
-    return IndexValue(p) if number is None else Number(number)
 
 
 def _all(guards: Sequence[tuple[Expr, str]]) -> Expr | None:

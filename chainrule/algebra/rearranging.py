@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import isqrt
 from typing import Final
 
 from chainrule.algebra.normal import Normal
@@ -41,7 +42,6 @@ from chainrule.lang.expr import (
     sub,
     walk,
 )
-from chainrule.lang.integers import Integer
 from chainrule.lang.integers import constant as integer_constant
 from chainrule.lang.parse import parse_expression
 
@@ -452,8 +452,6 @@ def _number(e: Expr) -> Fraction | None:
 
 
 def _root(value: Fraction) -> Fraction | None:
-    from math import isqrt
-
     top, bottom = isqrt(value.numerator), isqrt(value.denominator)
     exactly = top * top == value.numerator and bottom * bottom == value.denominator
     return Fraction(top, bottom) if exactly else None
@@ -475,11 +473,6 @@ def _arithmetic(node: Apply) -> Expr | None:
             return ZERO
         done = make[node.function](*node.args)
     return None if done == node else done
-
-
-def size_of(p: Integer) -> Expr:
-    number = p.constant
-    return IndexValue(p) if number is None else Number(number)
 
 
 def _opened(e: Expr) -> list[tuple[int, Expr]]:
@@ -589,4 +582,4 @@ def _depth(e: Expr) -> int:
 _COMPARED: Final = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
 
 
-__all__ = ["Rearranging", "identities", "listed", "size_of"]
+__all__ = ["Rearranging", "identities", "listed"]

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from chainrule.algebra.fold import unified
-from chainrule.algebra.polynomial import Mono, Poly, expression, indices_of, plus, scaled
+from chainrule.algebra.polynomial import Mono, Poly, bare, expression, indices_of, plus, scaled
 from chainrule.lang.bounds import at_most
 from chainrule.lang.expr import (
     Apply,
@@ -96,10 +96,10 @@ class Facts:
         if len(p) == 1:
             return total
         for bound in self.bounds:
-            total = _both(total, self._by(bound, p))
-        total = _both(total, self._below_maximum(p))
-        total = _both(total, self._rising(p))
-        return _both(total, _count_less(p))
+            total = narrowed(total, self._by(bound, p))
+        total = narrowed(total, self._below_maximum(p))
+        total = narrowed(total, self._rising(p))
+        return narrowed(total, _count_less(p))
 
     def mono(self, m: Mono) -> str:
         """The signs of one term."""
@@ -109,10 +109,11 @@ class Facts:
             if k.denominator == 1 and k % 2 == 0:
                 own = "+" if "0" not in own else "0+"
             elif k.denominator != 1:
-                own = _both(own, "0+") or "0+"  # a root is defined where its base is not negative
+                # a root is defined where its base is not negative
+                own = narrowed(own, "0+") or "0+"
             if k < 0:
                 own = own.replace("0", "") or own
-            result = _product(result, own)
+            result = multiplied(result, own)
         if m.guards and not (len(m.sums) == len(m.guards) == 1 and not m.factors
                              and greatest(m.guards[0], m.sums[0]) is not None):
             result = _join(result, "0")
@@ -129,11 +130,11 @@ class Facts:
         own = self._by_form(e)
         if self._deep > _DEEP:
             return own
-        atom: Poly = (Mono(Fraction(1), ((e, Fraction(1)),)),)
+        atom = bare(e)
         self._deep += 1
         try:
             for bound in self.bounds:
-                own = _both(own, self._by(bound, atom))
+                own = narrowed(own, self._by(bound, atom))
         finally:
             self._deep -= 1
         return own
@@ -172,7 +173,7 @@ class Facts:
             if isinstance(inner, Number):
                 return "+" if inner.value > 1 else "-" if inner.value < 1 else "0"
             difference = Apply("sub", (inner, Number(1)))
-            return _both(ANY if less_one == ANY else less_one, self._inside(difference))
+            return narrowed(ANY if less_one == ANY else less_one, self._inside(difference))
         return ANY
 
     def _inside(self, e: Expr) -> str:
@@ -189,12 +190,12 @@ class Facts:
                 return _flip(parts[0])
             if e.function in ("mul", "div"):
                 second = parts[1] if e.function == "mul" else parts[1].replace("0", "") or ANY
-                return _product(parts[0], second)
+                return multiplied(parts[0], second)
             second = parts[1] if e.function == "add" else _flip(parts[1])
             total = _sum(parts[0], second)
             if total == ANY and e.function in ("add", "sub"):
                 for bound in self.bounds:
-                    total = _both(total, self._by(bound, _flat(e)))
+                    total = narrowed(total, self._by(bound, _flat(e)))
             return total
         return self.base(e)
 
@@ -341,7 +342,7 @@ def _flat(e: Expr) -> Poly:
         return (Mono(Fraction(e.value)),) if e.value else ()
     if isinstance(e, Apply) and e.function == "mul" and isinstance(e.args[0], Number):
         return scaled(_flat(e.args[1]), Fraction(e.args[0].value))
-    return (Mono(Fraction(1), ((e, Fraction(1)),)),)
+    return bare(e)
 
 
 def filled(ranges: Sequence[Range]) -> bool:
@@ -357,11 +358,13 @@ def _join(a: str, b: str) -> str:
     return "".join(s for s in ANY if s in a or s in b)
 
 
-def _both(a: str, b: str) -> str:
+def narrowed(a: str, b: str) -> str:
+    """The signs that both allow."""
     return "".join(s for s in a if s in b)
 
 
-def _product(a: str, b: str) -> str:
+def multiplied(a: str, b: str) -> str:
+    """The signs of a product."""
     found = {"0" if "0" in (x, y) else "+" if x == y else "-" for x in a for y in b}
     return "".join(s for s in ANY if s in found)
 
@@ -379,4 +382,4 @@ def _sum(a: str, b: str) -> str:
     return "".join(s for s in ANY if s in found)
 
 
-__all__ = ["ANY", "Bound", "Facts", "Total"]
+__all__ = ["ANY", "Bound", "Facts", "Total", "multiplied", "narrowed"]

@@ -33,6 +33,7 @@ from chainrule.lang.expr import (
     Ref,
     Select,
     add,
+    as_value,
     at_indices,
     both,
     children,
@@ -322,18 +323,13 @@ def solved(t: Term, sizes: Mapping[str, Integer] | None = None) -> Term | None:
                 continue
             place = in_order(-rest if factor == 1 else rest)
             guard = Apply("and", (Apply("le", (Number(0), IndexValue(place))),
-                                  Apply("lt", (IndexValue(place), _size(summed.size)))))
+                                  Apply("lt", (IndexValue(place), as_value(summed.size)))))
             found = _without(t, k, summed, place)
             needed = undecided([guard], ranges)
             if needed is None:  # no cell is ever there
                 return Term(Fraction(0))
             return replace(found, guards=(*found.guards, *needed))
     return None
-
-
-def _size(p: Integer) -> Expr:
-    number = p.constant
-    return IndexValue(p) if number is None else Number(number)
 
 
 def _without(t: Term, k: int, summed: Range, place: Integer) -> Term:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
-from chainrule.algebra.limits import Value, World
+from chainrule.algebra.limits import World
 from chainrule.algebra.normal import Normal
 from chainrule.algebra.polynomial import Mono, Poly, content, expression, plus
 from chainrule.algebra.terms import letter, replaced
@@ -217,10 +217,6 @@ def listed(whys: Sequence[Why], between: str = ", ") -> Why:
             parts.append(between)
         parts += [why] if isinstance(why, str) else why
     return tuple(parts)
-
-
-def value_text(value: Value) -> str:
-    return value if isinstance(value, str) else text_of(value) if value is not None else "nothing"
 
 
 _LONG: Final = 60  # characters of an expression quoted in a reason

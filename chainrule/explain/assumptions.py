@@ -19,7 +19,8 @@ from fractions import Fraction
 from typing import Final
 
 from chainrule.algebra.normal import Normal
-from chainrule.algebra.polynomial import Mono, Poly, expression, indices_of, plus, scaled
+from chainrule.algebra.polynomial import Mono, Poly, bare, expression, indices_of, plus, scaled
+from chainrule.algebra.products import mentions
 from chainrule.algebra.signs import Bound, Facts, Total
 from chainrule.errors import ChainruleError, InputError, RangeError, did_you_mean
 from chainrule.explain.claims import relation
@@ -165,7 +166,7 @@ class _Reader:
             raise self.fail("is about a number", "a distribution has an axis")
         letters = _letters(len(t.shape), set(self.program.tensors))
         ref = Ref(t.name, tuple(map(index, letters)))
-        one = _poly(ref)
+        one = bare(ref)
         bound = Bound(one, "0+")
         below = Bound(plus(one, (Mono(Fraction(-1)),)), "-0")
         total = Total(ref, letters[-1], (Mono(Fraction(1)),), t.shape[-1])
@@ -379,13 +380,8 @@ def whole(p: Poly, ranges: Sequence[Range], program: Program) -> bool:
     return indices_of(p) <= reached
 
 
-def _poly(e: Expr) -> Poly:
-    return (Mono(Fraction(1), ((e, Fraction(1)),)),)
-
-
 def _mentions(p: Poly, name: str) -> bool:
-    return any(isinstance(n, Ref) and n.tensor == name
-               for m in p for b, _ in m.factors for n in walk(b))
+    return any(mentions(b, name) for m in p for b, _ in m.factors)
 
 
 def _letters(count: int, taken: set[str]) -> list[str]:

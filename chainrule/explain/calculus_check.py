@@ -22,6 +22,7 @@ from chainrule.errors import ChainruleError
 from chainrule.evaluate.cells import evaluate_cells
 from chainrule.explain.calculus import STARTS
 from chainrule.explain.claims import Operator, Side
+from chainrule.explain.points import filled
 from chainrule.explain.proof import Case
 from chainrule.lang.expr import Expr, Range, Ref, transform
 from chainrule.lang.integers import constant, index, known
@@ -134,7 +135,7 @@ class _Bench:
     def _drawn(self, name: str, sizes: Mapping[str, int], rng: random.Random) -> Any:
         t = self.program.tensors[name]
         shape = [known(s, sizes).constant or 0 for s in t.shape]
-        return _cells(shape, lambda: rng.choice(_VALUES))
+        return filled(shape, lambda: rng.choice(_VALUES))
 
     def _holds(
         self, case: Case, values: dict[str, Any], cell: Mapping[str, int],
@@ -320,10 +321,6 @@ def _nodes(low: float, high: float) -> Iterator[tuple[float, float]]:
             x = math.tanh(s)
             yield (low + high) / 2 + (high - low) / 2 * x, (
                 h * (high - low) / 2 * ds / math.cosh(s) ** 2)
-
-
-def _cells(shape: Sequence[int], draw: Callable[[], Any]) -> Any:
-    return draw() if not shape else [_cells(shape[1:], draw) for _ in range(shape[0])]
 
 
 def _known(r: Range, sizes: Mapping[str, int]) -> int:

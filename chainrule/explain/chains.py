@@ -23,6 +23,7 @@ from chainrule.lang.expr import (
     div,
     free_indices,
     walk,
+    weight,
 )
 
 _BACK: Final = {"cancel": "the same factor above and below", "multiply out": "factored",
@@ -84,7 +85,7 @@ _LINE: Final = 12  # what a line costs, in symbols
 
 def _length(line: Line) -> int:
     body = line.body
-    return 0 if body is None else sum(1 for _ in walk(body))
+    return 0 if body is None else weight(body)
 
 
 def _met(

@@ -56,6 +56,7 @@ from chainrule.lang.expr import (
     both,
     div,
     walk,
+    weight,
 )
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.parse import parse_expression
@@ -378,11 +379,11 @@ class Decider:
         assert isinstance(facts, Facts)
         shown: list[tuple[int, list[Step]]] = []  # ways to a form whose sign is plain to see
         for way in chains(moves, start):
-            cost = sum(1 for _ in walk(start))
+            cost = weight(start)
             for k, state in enumerate([start, *(s.after for s in way)]):
-                cost += 4 + sum(1 for _ in walk(state))
+                cost += 4 + weight(state)
                 if set(facts.seen(state)) <= set(wanted):
-                    shown.append((cost + 3 * sum(1 for _ in walk(state)), way[:k]))
+                    shown.append((cost + 3 * weight(state), way[:k]))
         if shown:
             steps = min(shown, key=lambda one: one[0])[1]
             lines = [Line(Side(s.after), s.rule, s.why) for s in steps]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from chainrule.algebra.matrix import Form
+from chainrule.algebra.matrix import Form, beside
 from chainrule.document.blocks import (
     Block,
     Chain,
@@ -37,7 +37,7 @@ from chainrule.explain.derivation_notation import PartialNotation
 from chainrule.explain.derivations import Case, Derivation, Derived, Line, Use
 from chainrule.explain.induction import Part
 from chainrule.explain.induction_recursion import jacobian
-from chainrule.explain.induction_rows import beside, turned
+from chainrule.explain.induction_rows import turned
 from chainrule.explain.work import equation_math
 from chainrule.lang.expr import ZERO, Apply, Delta, Expr, Reduce, Ref, Select, walk
 from chainrule.lang.functions import FUNCTIONS
@@ -46,9 +46,7 @@ from chainrule.lang.program import Program
 
 CHECKED = ("Each line was evaluated at random points, and held against the derivative that the "
            "program runs.")
-STEPS = ("all", "main", "result")
 _TELLING = ("delta", "solve", "fold", "given")  # the moves that are named where lines are left out
-LAYOUTS = ("column", "row")
 
 
 def page(

@@ -68,6 +68,7 @@ from chainrule.lang.expr import (
     move,
     mul,
     walk,
+    weight,
 )
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Program
@@ -159,7 +160,7 @@ class _Deriver:
         raw, lines = self.put_in(uses, name, indices)
         if any(self.could_stand(use.target) for use in uses):
             long, other = self.put_in(uses, name, indices, _LONG)
-            if _length(other[-1].after) <= _length(lines[-1].after):
+            if weight(other[-1].after) <= weight(lines[-1].after):
                 raw, lines = long, other
         result = lines[-1].after if lines else raw
         self.verify(name, indices, [raw, *(line.after for line in lines)])
@@ -189,7 +190,7 @@ class _Deriver:
             lines.append(Line("put in", raw, "what was found above, put in"))
         total = terms_of(raw, [*indices, *self.outer, *self.letters.names])
         lines += self.simplified(total, raw, self.sizes_of(name, tuple(map(index, indices))))
-        if trivial and lines and _length(lines[-1].after) >= _length(raw):
+        if trivial and lines and weight(lines[-1].after) >= weight(raw):
             lines = []  # as good as it was
         return raw, lines
 
@@ -198,7 +199,7 @@ class _Deriver:
         if target == self.of:
             return False
         result = self.result.found[target].result
-        long = len(terms_of(result)) > _SHORT or _length(result) > _SMALL
+        long = len(terms_of(result)) > _SHORT or weight(result) > _SMALL
         return long and len(terms_of(result)) <= _LONG and not any(
             isinstance(node, Reduce) for node in walk(result))
 
@@ -364,7 +365,7 @@ class _Deriver:
         derivatives = set(map(self.result.name, self.result.found))
         named = any(isinstance(n, Ref) and n.tensor in derivatives for n in walk(known.result))
         most = _SMALL if named else _CLOSED
-        plain = short > _SHORT or not self.named or _length(known.result) <= most
+        plain = short > _SHORT or not self.named or weight(known.result) <= most
         if len(terms) <= short and plain and not bound:
             return replaced(known.result, places)
         return Ref(self.result.name(target), (*map(index, self.outer), *cell))
@@ -423,10 +424,6 @@ def _straight(lines: list[Line]) -> list[Line]:
         if line.after == lines[-1].after:
             return lines[: k + 1]
     return lines
-
-
-def _length(e: Expr) -> int:
-    return sum(1 for _ in walk(e))
 
 
 def _normalised(d: Definition) -> bool:

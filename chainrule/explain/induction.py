@@ -45,8 +45,6 @@ from chainrule.lang.families import Family, Level
 from chainrule.lang.program import Program, Tensor
 from chainrule.lang.unrolling import unroll
 
-Member = tuple[str, int | None]  # a family and a layer, or a tensor and None
-
 
 @dataclass(frozen=True, slots=True)
 class Part:

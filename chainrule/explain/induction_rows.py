@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from chainrule.algebra.matrix import Form
+from chainrule.algebra.matrix import Form, beside
 from chainrule.document.mathtree import Fence, Identifier, Math, Op, Power, Row
 from chainrule.explain.induction import Induction, Part, Result
 from chainrule.explain.induction_math import part_notation
@@ -99,12 +99,3 @@ def turned(math: Math, rows: Collection[Math]) -> Math:
         elif isinstance(value, tuple) and all(isinstance(v, Math) for v in value):
             changes[field.name] = tuple(turned(v, rows) for v in value)
     return replace(math, **changes)
-
-
-def beside(*parts: Math) -> Math:
-    """Matrices one beside the other."""
-    items: list[Math] = []
-    for part in parts:
-        items += [Op(" ")] if items else []
-        items.append(part)
-    return Row(tuple(items))

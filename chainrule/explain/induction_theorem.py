@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.algebra.matrix import beside
 from chainrule.document.blocks import Block, Chain, Link, Prose, inlines, p
 from chainrule.document.mathtree import (
     Fence,
@@ -26,7 +27,6 @@ from chainrule.explain.induction_math import (
 )
 from chainrule.explain.induction_names import said
 from chainrule.explain.induction_recursion import Factor, ahead, below, product
-from chainrule.explain.induction_rows import beside
 from chainrule.lang.families import Level
 from chainrule.lang.integers import index
 

@@ -204,12 +204,12 @@ class Worlds:
             shape = [known(s, sizes).constant or 0 for s in t.shape]
             if t.kind == "integer":
                 most = known(t.below, sizes).constant if t.below is not None else 4
-                values[name] = _cells(shape, lambda m=most: rng.randrange(max(1, m or 1)))
+                values[name] = filled(shape, lambda m=most: rng.randrange(max(1, m or 1)))
                 continue
             a, b = _INTERVALS[rng.randrange(len(_INTERVALS))] if attempt >= 12 else (low, high)
             if far:
                 a, b = _WIDE
-            values[name] = _cells(shape, (lambda: rng.choice(numbers)) if whole else (
+            values[name] = filled(shape, (lambda: rng.choice(numbers)) if whole else (
                 lambda a=a, b=b: rng.uniform(a, b)))
         for name, total in self.assumed.normalised:
             if name in values:
@@ -361,8 +361,9 @@ class Worlds:
                     yield Point(sizes, values)
 
 
-def _cells(shape: Sequence[int], draw: Any) -> Any:
-    return draw() if not shape else [_cells(shape[1:], draw) for _ in range(shape[0])]
+def filled(shape: Sequence[int], draw: Any) -> Any:
+    """Nested lists of a shape, each cell drawn."""
+    return draw() if not shape else [filled(shape[1:], draw) for _ in range(shape[0])]
 
 
 def _flat(cells: Any) -> list[Any]:
@@ -446,4 +447,4 @@ def _sign_relates(difference: Any, relation: str) -> bool:
     return bool(difference < 0) if relation == "<" else bool(difference > 0)
 
 
-__all__ = ["Counterexample", "Point", "Worlds"]
+__all__ = ["Counterexample", "Point", "Worlds", "filled"]

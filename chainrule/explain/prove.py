@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Final
 
 from chainrule.algebra.domain import Demand, demands
-from chainrule.algebra.moves import transform_deep
 from chainrule.algebra.normal import Normal
 from chainrule.algebra.partial import partial
-from chainrule.algebra.polynomial import Mono, TooLargeError, condition, content, expression
+from chainrule.algebra.polynomial import TooLargeError, bare, condition, content, expression
 from chainrule.algebra.products import mentions
 from chainrule.algebra.terms import replaced
 from chainrule.errors import InputError, UndecidedError
@@ -228,7 +226,7 @@ class _Prover(Decider):
         """f is minimal at y = t if f(y) - f(t) is never negative."""
         assert self.claim.right is not None
         name, place = self.claim.variable, self.claim.right.body
-        if any(isinstance(n, Ref) and n.tensor == name for n in walk(place)):
+        if mentions(place, name):
             raise InputError(f"the place of the extremum depends on {name} itself", None,
                              "name a place in terms of the others")
         body = self.unfoldings(self.claim.left.body, ZERO)[-1][0]
@@ -300,7 +298,7 @@ class _Prover(Decider):
         tensors = {**program.tensors, other: Tensor(other, (), "real", "data")}
         wider = replace(program, tensors=tensors, inputs=(*program.inputs, other))
         both = tuple(replace(c, quantity=moved(c.quantity)) for c in self.assumed.conditions
-                     if any(isinstance(n, Ref) and n.tensor == name for n in walk(c.quantity)))
+                     if mentions(c.quantity, name))
         order = Condition(Apply("sub", (Ref(other), Ref(name))), "+", (), "")
         assumed = replace(self.assumed, program=wider,
                           conditions=(*self.assumed.conditions, *both, order))
@@ -373,7 +371,7 @@ class _Prover(Decider):
                 if any(mentions(d.quantity, n) for n in names):
                     shared, rest = content(p) if p and "0" not in d.signs else (None, ())
                     own = () if shared is None else shared.factors
-                    parts = [(((Mono(Fraction(1), ((b, Fraction(1)),)),)), "-+") for b, _ in own]
+                    parts = [(bare(b), "-+") for b, _ in own]
                     parts += [(rest, "-+")] if rest else []
                 for q, signs in parts:
                     e = expression(q)
@@ -449,7 +447,7 @@ def at(e: Expr, name: str, place: Expr, letters: Sequence[str] = ()) -> Expr:
             return None
         return replaced(place, dict(zip(letters, node.subscripts, strict=True)))
 
-    return transform_deep(e, leaf)
+    return transform(e, leaf)
 
 
 def isolated(slope: Expr, name: str) -> bool:
@@ -480,12 +478,12 @@ def broken(
         if isinstance(node, Select):
             return "it is defined in pieces, so a derivative's sign decides nothing"
     for d in demands(body, ranges):
-        if not any(isinstance(n, Ref) and n.tensor == name for n in walk(d.quantity)):
+        if not mentions(d.quantity, name):
             continue
         if set(normal.known.signs(normal.poly(d.quantity))) <= set(d.signs):
             continue
         slope = partial(d.quantity, name, ())
-        bent = any(isinstance(n, Ref) and n.tensor == name for n in walk(slope))
+        bent = mentions(slope, name)
         if "-" in d.signs or bent:
             return "its domain may fall into pieces: assume on which one it is to be looked at"
     return ""

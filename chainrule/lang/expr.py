@@ -354,6 +354,17 @@ def walk(e: Expr) -> Iterator[Expr]:
             stack.extend(reversed(children(node)))
 
 
+def weight(e: Expr) -> int:
+    """How many nodes an expression has."""
+    return sum(1 for _ in walk(e))
+
+
+def as_value(p: Integer) -> Expr:
+    """A subscript or size where a value is wanted: a number if it is one."""
+    number = p.constant
+    return IndexValue(p) if number is None else Number(number)
+
+
 def rebuild(e: Expr, parts: tuple[Expr, ...]) -> Expr:
     """The same node over other parts (as `children` gives them), simplified by nothing."""
     if isinstance(e, Apply):
