@@ -32,12 +32,12 @@ from chainrule.lang.expr import (
     Select,
     free_indices,
 )
+from chainrule.lang.functions import TURNED
 from chainrule.lang.integers import Floor, Index, Integer
 
 _LEAVES: Final = 120  # ways to name indices that look alike which are tried
 _WHOLE: Final = frozenset({"?", "="})
 _EITHER_WAY: Final = frozenset({"max", "min", "and", "or", "eq", "ne"})
-_TURNED: Final = {"gt": "lt", "ge": "le"}
 
 Names = Mapping[str, str]
 Product = tuple[tuple[str, Fraction], ...]  # the texts of factors with their exponents, in order
@@ -216,7 +216,7 @@ def _atom(e: Expr, names: Names) -> str:
     if isinstance(e, Delta):
         return f"δ<{min(_integer(d, names) for d in (e.left - e.right, e.right - e.left))}>"
     if isinstance(e, Apply):
-        function = _TURNED.get(e.function, e.function)
+        function = TURNED.get(e.function, e.function)
         args = [_key(a, names) for a in e.args]
         if function != e.function:
             args.reverse()

@@ -10,19 +10,17 @@ A derivation puts bounds on sums when it solves a delta for an index. Most are n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from chainrule.lang.bounds import at_most, extent
 from chainrule.lang.expr import Apply, Expr, IndexValue, Number, Select, transform
+from chainrule.lang.functions import OPPOSITES, TURNED
 from chainrule.lang.integers import Integer, constant, index
-
-_OPPOSITES: Final = {"lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "eq": "ne", "ne": "eq"}
 
 
 def opposite(condition: Expr) -> Expr:
     """The condition that holds where this one does not."""
-    if isinstance(condition, Apply) and condition.function in _OPPOSITES:
-        return Apply(_OPPOSITES[condition.function], condition.args)
+    if isinstance(condition, Apply) and condition.function in OPPOSITES:
+        return Apply(OPPOSITES[condition.function], condition.args)
     if isinstance(condition, Apply) and condition.function == "not":
         return condition.args[0]
     return Apply("not", (condition,))
@@ -56,7 +54,7 @@ def decided(condition: Expr, ranges: Mapping[str, Integer]) -> bool | None:
     if condition.function == "not":
         inner = decided(condition.args[0], ranges)
         return None if inner is None else not inner
-    if condition.function not in _OPPOSITES:
+    if condition.function not in OPPOSITES:
         return None
     ends = [_integer(a) for a in condition.args]
     left, right = ends
@@ -74,7 +72,7 @@ def _compared(
     function: str, left: Integer, right: Integer, ranges: Mapping[str, Integer]
 ) -> bool | None:
     if function in ("gt", "ge"):
-        function, left, right = {"gt": "lt", "ge": "le"}[function], right, left
+        function, left, right = TURNED[function], right, left
     if function in ("eq", "ne"):
         number = (left - right).constant
         return None if number is None else (number == 0) == (function == "eq")

@@ -29,13 +29,12 @@ from chainrule.lang.expr import (
     rebuild,
     walk,
 )
-from chainrule.lang.functions import FUNCTIONS
+from chainrule.lang.functions import FUNCTIONS, TURNED
 from chainrule.lang.integers import ZERO as NOTHING
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Origin, Tensor, fresh
 
 _OPENED = 60  # definitions that are looked through within one equation
-_TURNED = {"ge": "le", "gt": "lt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def _holds_first(condition: Expr, ranges: tuple[Range, ...], scope: Scope) -> bo
              for a in condition.args]
     if name not in ("lt", "le", "gt", "ge") or len(sides) != 2:
         return False
-    low, high = sides if name not in _TURNED else sides[::-1]
+    low, high = sides if name not in TURNED else sides[::-1]
     if low is None or high is None:
         return False
     zero = {r.name: NOTHING for r in ranges}

@@ -36,10 +36,10 @@ from chainrule.lang.expr import (
     sub,
     walk,
 )
+from chainrule.lang.functions import TURNED
 from chainrule.lang.integers import index
 
 Why = tuple[str | Expr, ...]
-_FLIPPED: Final = {"gt": "lt", "ge": "le"}
 _ORDERS: Final = 24
 
 
@@ -146,7 +146,7 @@ def shape(e: Expr, depth: int = 0) -> str:
     if e.function in ("mul", "div", "pow", "square"):
         return _product(*factors(e), depth)
     args = [shape(a, depth) for a in e.args]
-    function = _FLIPPED.get(e.function, e.function)
+    function = TURNED.get(e.function, e.function)
     if function != e.function:
         args.reverse()
     if function in ("eq", "ne", "and", "or", "max", "min"):

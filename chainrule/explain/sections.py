@@ -24,12 +24,12 @@ from chainrule.explain.work import (
 )
 from chainrule.explain.worked import Pass, Place, Worked, hits, summed, winners
 from chainrule.lang.expr import Apply, ArgReduce, Expr, Number, Read, Ref, Select
+from chainrule.lang.functions import OPPOSITES
 from chainrule.lang.program import Equation
 
 SHOWN_CELLS = 16  # cells of one tensor that are worked out one by one
 _MANY = 64  # a tensor with more cells than this shows the first few only
 _FEW = 4
-_OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 
 
 def sections(work: Work, primal: Cells, forwards: Sequence[Forward],
@@ -161,10 +161,10 @@ class _Sections:
         equation, at = passes[0]
         assert isinstance(equation.body, Select)
         test = equation.body.condition
-        if not isinstance(test, Apply) or test.function not in _OPPOSITE:
+        if not isinstance(test, Apply) or test.function not in OPPOSITES:
             return []
         if not worked.evaluator.holds(test, at):
-            test = Apply(_OPPOSITE[test.function], test.args)
+            test = Apply(OPPOSITES[test.function], test.args)
         return [Words("   since "), worked.at(test, at, numbers=True)]
 
     def cells(self, worked: Worked, cells: Cells, name: str, equations: list[Equation],

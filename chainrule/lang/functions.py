@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from chainrule.lang.expr import ONE, ZERO, Apply, Expr, Number, call, select
 
@@ -261,6 +261,10 @@ _ENTRIES: tuple[Function, ...] = (
 )
 
 FUNCTIONS: dict[str, Function] = {entry.name: entry for entry in _ENTRIES}
+# comparisons: what holds where one does not, and the same read from the right
+OPPOSITES: Final = {"lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "eq": "ne", "ne": "eq"}
+TURNED: Final = {"gt": "lt", "ge": "le"}
+
 NAMES: dict[str, str] = {
     spelling: entry.name for entry in _ENTRIES for spelling in (entry.name, *entry.aliases)
 }
