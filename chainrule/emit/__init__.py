@@ -1,0 +1,1 @@
+"""Programs as readable source files for NumPy, PyTorch and JAX."""

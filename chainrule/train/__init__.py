@@ -1,0 +1,1 @@
+"""Training: data, optimisers as formulas, the loop, checkpoints, and the health of gradients."""
