@@ -176,6 +176,13 @@ class LimitError(ChainruleError):
     exit_code = 3
 
 
+class MissingExtraError(ChainruleError):
+    """An optional library is needed and not installed."""
+
+    code = "missing-extra"
+    exit_code = 3
+
+
 class UndecidedError(ChainruleError):
     """The question has an answer that chainrule could not find."""
 

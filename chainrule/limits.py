@@ -17,3 +17,7 @@ LOOP_BYTES: Final = 2**29  # what one loop of the NumPy reference may hold at a 
 TRACED_EQUATIONS: Final = 1_000  # equations of a program that is worked by hand
 TRACED_CELLS: Final = 20_000  # cells times terms of a program that is worked by hand
 PROGRAM_CHARACTERS: Final = 16_000_000  # a program's text as a whole
+DATA_BYTES: Final = 4 * 2**30  # one data file, as it lies on the disk and unpacked
+DATA_FILES: Final = 200_000  # files of one data set: images, members of an archive
+DATA_CLASSES: Final = 10_000  # classes that labels may tell apart
+IMAGE_PIXELS: Final = 2**24  # pixels of one picture, checked before it is unpacked

@@ -71,13 +71,24 @@ class Network:
         self.losses: list[str] = []
         self.start: str | Mapping[str, str] | None = None
         self.values: Mapping[str, Any] = {}
-        if loss is not None:
-            outputs = self._with_loss(loss, outputs)
+        self.loss = constructor(loss)() if isinstance(loss, str) else loss
+        if self.loss is not None:
+            outputs = self._with_loss(self.loss, outputs)
         self.program = self._program(outputs)
 
-    def _with_loss(self, loss: Module | str, outputs: dict[str, Node]) -> dict[str, Node]:
+    def built(self, training: bool, loss: Module | str | None = None) -> Network:
+        """The same network built for training or for use, under another loss if one is given.
+
+        Parameters have the same names in both.
+        """
+        found = Network(self.module, self.inputs, batch=self.batch, training=training,
+                        name=self.name, loss=self.loss if loss is None else loss)
+        found.start, found.values = self.start, self.values
+        return found
+
+    def _with_loss(self, loss: Module, outputs: dict[str, Node]) -> dict[str, Node]:
         """The outputs and the loss; its target becomes an input."""
-        loss = constructor(loss)() if isinstance(loss, str) else checked(loss, "loss")
+        loss = checked(loss, "loss")
         if "loss" in outputs:
             raise DefinitionError("the network has an output called loss already", None,
                                   "call that one something else, or give no loss here")

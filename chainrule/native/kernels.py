@@ -1,0 +1,179 @@
+"""What is compiled: kernels, each a loop nest around a few equations, and how tensors are stored.
+
+A tensor named by indices may be stored in any order of its axes. `Storage` says in which: a stride
+for each axis, counted in cells. A reference with affine subscripts is then an address that is
+affine in the indices, `constant + Σ slope·index`, a `Form`. All that the code generator does with
+a reference, and all that the schedule asks of it (does it move when this index moves? to the next
+cell?), it reads off the form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chainrule.lang.expr import Read, Ref, walk
+from chainrule.lang.integers import Index, Integer
+from chainrule.lang.program import Equation
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How a tensor lies in memory: cells of `kind` ("real", "i64", "i32"), a stride an axis.
+
+    `margins` are cells of zeros around it, which a padded read may touch: before and after on each
+    axis. `first` is where its cell 0, 0, ... is, `cells` how many it takes with its margins.
+    """
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    kind: str = "real"
+    margins: tuple[tuple[int, int], ...] = ()
+    first: int = 0
+    cells: int = 1
+
+    @property
+    def compact(self) -> bool:
+        """Whether it has no margins."""
+        return self.cells == math.prod(self.shape)
+
+
+def storage(shape: Sequence[int], order: Sequence[int] | None = None, kind: str = "real",
+            margins: Sequence[tuple[int, int]] | None = None) -> Storage:
+    """Storage with the axes in some order, the last one's cells next to each other.
+
+    >>> storage((2, 3, 4), order=(0, 2, 1)).strides
+    (12, 1, 3)
+    """
+    order = range(len(shape)) if order is None else order
+    around = tuple(margins) if margins is not None else ((0, 0),) * len(shape)
+    strides = [0] * len(shape)
+    step = 1
+    for axis in reversed(list(order)):
+        strides[axis] = step
+        step *= shape[axis] + sum(around[axis])
+    first = sum(before * stride for (before, _), stride in zip(around, strides, strict=True))
+    return Storage(tuple(shape), tuple(strides), kind, around, first, step)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An address in cells that is affine in the indices: `constant + Σ slope·index`."""
+
+    constant: int
+    slopes: Mapping[str, int]
+
+    def slope(self, name: str) -> int:
+        """How many cells further the address is where the index is one more."""
+        return self.slopes.get(name, 0)
+
+
+def affine(s: Integer) -> tuple[int, dict[str, int]] | None:
+    """A subscript as a constant and a slope for each index, if it is that."""
+    if s.plain is not None:
+        return 0, {s.plain: 1}
+    start, slopes = 0, {}
+    for monomial, c in s.terms:
+        if not monomial:
+            start = c
+        elif len(monomial) == 1 and isinstance(monomial[0], Index):
+            slopes[monomial[0].name] = c
+        else:
+            return None
+    return start, slopes
+
+
+def form(subscripts: Sequence[Integer], stored: Storage) -> Form | None:
+    """The address of a tensor at some subscripts; None where one of them is not affine."""
+    constant, slopes = stored.first, dict[str, int]()
+    for s, stride in zip(subscripts, stored.strides, strict=True):
+        found = affine(s)
+        if found is None:
+            return None
+        constant += found[0] * stride
+        for name, slope in found[1].items():
+            slopes[name] = slopes.get(name, 0) + slope * stride
+    return Form(constant, {n: s for n, s in slopes.items() if s})
+
+
+def span(s: Integer, extents: Mapping[str, int], below: Mapping[str, int]) -> tuple[int, int] | None:
+    """The least and the greatest value of a subscript; None where a tensor's values are unknown.
+
+    `below` bounds the values of integer tensors that can be trusted.
+    """
+    found = affine(s)
+    if found is not None:
+        low = high = found[0]
+        for name, slope in found[1].items():
+            reach = slope * (extents[name] - 1)
+            low, high = low + min(0, reach), high + max(0, reach)
+        return low, high
+    low = high = 0
+    for monomial, c in s.terms:
+        least, most = 1, 1
+        for a in monomial:
+            ends = _atom_span(a, extents, below)
+            if ends is None:
+                return None
+            corners = [x * y for x in (least, most) for y in ends]
+            least, most = min(corners), max(corners)
+        low += min(c * least, c * most)
+        high += max(c * least, c * most)
+    return low, high
+
+
+def _atom_span(a: object, extents: Mapping[str, int],
+               below: Mapping[str, int]) -> tuple[int, int] | None:
+    if isinstance(a, Index):
+        return 0, extents[a.name] - 1
+    if isinstance(a, Read):
+        return (0, below[a.ref.tensor] - 1) if a.ref.tensor in below else None
+    top = span(a.numerator, extents, below)  # type: ignore[attr-defined]
+    bottom = span(a.denominator, extents, below)  # type: ignore[attr-defined]
+    if top is None or bottom is None or bottom[0] != bottom[1] or bottom[0] < 1:
+        return None
+    return top[0] // bottom[0], top[1] // bottom[0]
+
+
+def references(equation: Equation) -> list[Ref]:
+    """The references that an equation reads, each once, those in subscripts included."""
+    found: dict[Ref, None] = {}
+    for part in (equation.condition, equation.body):
+        for node in walk(part) if part is not None else ():
+            if isinstance(node, Ref):
+                found[node] = None
+    for s in equation.subscripts:
+        for a in s.atoms():
+            if isinstance(a, Read):
+                found[a.ref] = None
+    return list(found)
+
+
+@dataclass(slots=True)
+class Kernel:
+    """Equations that share one loop nest; `loops` are its indices, outermost first, with extents.
+
+    `vector` is the index whose consecutive values are computed at once, `tile` how many values of
+    other indices (or vectors of this one) are computed together so that what they share is read
+    once. `shard`, if there is one, is the first loop, of which each thread takes a part.
+    """
+
+    equations: list[Equation]
+    loops: list[tuple[str, int]]
+    shard: str | None = None
+    vector: str | None = None
+    tile: dict[str, int] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def extents(self) -> dict[str, int]:
+        """The extents of its loops by index."""
+        return dict(self.loops)
+
+    def tensors(self) -> list[str]:
+        """The tensors that it touches, those that it writes first."""
+        found = dict.fromkeys(e.target for e in self.equations)
+        for e in self.equations:
+            found.update(dict.fromkeys(r.tensor for r in references(e)))
+        return list(found)

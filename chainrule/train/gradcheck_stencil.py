@@ -1,0 +1,135 @@
+"""Derivatives by central differences, each with an account of its own error.
+
+A central stencil of 2, 4, 6 or 8 points adds up values of f on both sides of the point with weights
+that cancel all powers of the step but the first:
+
+    f'(0) ≈ (4/5 (f₁ - f₋₁) - 1/5 (f₂ - f₋₂) + 4/105 (f₃ - f₋₃) - 1/280 (f₄ - f₋₄)) / h
+
+Two things are wrong with such a number. What the stencil leaves out (truncation) shrinks with the
+step, and is estimated by the stencil with two points fewer, which uses the same values of f. What f
+rounds off grows as the step shrinks. Their sum is `error`: a gradient that differs by more is
+wrong, and one that differs by less is not.
+
+At a kink no step is small enough: the slopes on both sides stay apart. That is told from the jump
+of the slope, (f(h) - 2 f(0) + f(-h))/h, which halves with the step where f is smooth and stays
+where it has a corner. Any value between the two slopes is then a derivative (Clarke's).
+
+The stencils are Fornberg's, Mathematics of Computation 51 (1988), table 1. Eight points with the
+step 0.01 and the tolerance 1e-5 are the check of the assignments in Hinton's course.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+WEIGHTS: Final = {
+    2: (1 / 2,),
+    4: (2 / 3, -1 / 12),
+    6: (3 / 4, -3 / 20, 1 / 60),
+    8: (4 / 5, -1 / 5, 4 / 105, -1 / 280),
+}
+EPSILON: Final = 2.0**-52
+_FINER: Final = 8.0  # what the step is divided by where the error is too large
+_TIMES: Final = 7  # how often
+_NEAR: Final = 1e-4  # the share of the step at which a corner is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A derivative by differences: `value`, up to `error`, found with `step`.
+
+    At a kink (`kink`) it lies anywhere from `low` to `high`, the slopes on the two sides; elsewhere
+    these are the value. Where f is not finite nearby, `value` is NaN and `error` infinite.
+    """
+
+    value: float
+    error: float
+    step: float
+    low: float
+    high: float
+    kink: bool = False
+
+    def allows(self, derivative: float, slack: float = 0.0) -> bool:
+        """Whether a derivative is within the error, or between the slopes of a kink."""
+        if not math.isfinite(derivative) or not math.isfinite(self.value):
+            return False
+        room = self.error + slack
+        return self.low - room <= derivative <= self.high + room
+
+
+def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
+               wanted: float = 0.0, epsilon: float = EPSILON) -> Difference:
+    """The derivative at 0 of f, a function of how far one moves from the point.
+
+    Where the error is above `wanted` smaller steps are tried as well, and the best is kept.
+    `epsilon` is the relative error to which f is computed.
+
+    >>> d = difference(lambda t: math.exp(t), 8, 1e-2)
+    >>> abs(d.value - 1) <= d.error < 1e-9
+    True
+    >>> d = difference(abs, 4)
+    >>> d.kink, d.low, d.high
+    (True, -1.0, 1.0)
+    """
+    middle = f(0.0)
+    best = _at(f, middle, points, step, epsilon)
+    if best.error <= wanted:
+        return best
+    corner = _corner(f, middle, step * _NEAR, epsilon)
+    if corner is not None:
+        return corner
+    finer = step
+    for _ in range(_TIMES if wanted < best.error else 0):
+        finer /= _FINER
+        found = _at(f, middle, points, finer, epsilon)
+        if found.error < best.error:
+            best = found
+        if best.error <= wanted:
+            break
+    return best
+
+
+def _at(f: Callable[[float], float], middle: float, points: int, step: float,
+        epsilon: float) -> Difference:
+    """The stencil with one step."""
+    pairs = max(points // 2, 2)  # two points alone tell nothing of their error
+    right = [f(k * step) for k in range(1, pairs + 1)]
+    left = [f(-k * step) for k in range(1, pairs + 1)]
+    if not all(map(math.isfinite, (middle, *right, *left))):
+        return Difference(math.nan, math.inf, step, math.nan, math.nan)
+    value = _sum(WEIGHTS[points], right, left, step)
+    other = _sum(WEIGHTS[points - 2 if points > 2 else 4], right, left, step)
+    largest = max(map(abs, (middle, *right, *left)))
+    # every value of f is a sum itself: allow it a few roundings
+    rounding = 8 * epsilon * largest / step
+    return Difference(value, abs(value - other) + rounding, step, value, value)
+
+
+def _sum(weights: tuple[float, ...], right: list[float], left: list[float], step: float) -> float:
+    return math.fsum(w * (a - b) for w, a, b in zip(weights, right, left, strict=False)) / step
+
+
+def _corner(f: Callable[[float], float], middle: float, near: float,
+            epsilon: float) -> Difference | None:
+    """The slopes on both sides if they stay apart as the step shrinks, else None."""
+    jumps = []
+    slopes = (0.0, 0.0)
+    rounding = 0.0
+    for h in (near, near / 2):
+        values = [f(-2 * h), f(-h), f(h), f(2 * h)]
+        if not all(map(math.isfinite, (middle, *values))):
+            return None
+        # one-sided differences of second order
+        left = (3 * middle - 4 * values[1] + values[0]) / (2 * h)
+        right = (-3 * middle + 4 * values[2] - values[3]) / (2 * h)
+        rounding = 16 * epsilon * max(map(abs, (middle, *values))) / h
+        slopes = (left, right)
+        jumps.append(right - left)
+    size = max(map(abs, slopes))
+    if abs(jumps[1]) <= 8 * rounding + 1e-6 * size or not 0.8 < jumps[1] / jumps[0] < 1.25:
+        return None
+    low, high = sorted(slopes)
+    return Difference((low + high) / 2, rounding, near, low, high, True)

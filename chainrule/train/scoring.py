@@ -1,0 +1,136 @@
+"""How good a network is on some examples: the loss, and the share of right answers.
+
+A loss that is a mean over the examples of a batch is the mean over all, each batch weighing as many
+examples as it has; one that is a sum adds up. So the numbers are those of the formula on the whole
+set at once, to rounding, whatever the batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from chainrule.evaluate.reference import run
+from chainrule.nn.network import Network
+from chainrule.train.feed import Feed
+from chainrule.train.runner import Roles, Runner, make_runner
+from chainrule.train.settings import Settings
+from chainrule.train.step import Step, answers_of, averages
+
+_BATCH: Final = 1024  # examples at a time, at most
+_LEAST: Final = 128  # divisors of the number of examples are looked for down to here
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What came out on `count` examples.
+
+    `loss` is that of the data, `objective` has what weights cost added; `right` counts right
+    answers, None where there are no classes.
+    """
+
+    loss: float
+    objective: float
+    right: int | None
+    count: int
+    answers: int  # how many answers there were: more than examples where each has several
+
+    @property
+    def error_rate(self) -> float | None:
+        """The share of wrong answers."""
+        return None if self.right is None else 1 - self.right / self.answers
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers."""
+        return None if self.right is None else self.right / self.answers
+
+    def data(self) -> dict[str, Any]:
+        """The numbers by name, for a log."""
+        found: dict[str, Any] = {"loss": self.loss}
+        if self.objective != self.loss:
+            found["objective"] = self.objective
+        if self.right is not None:
+            found |= {"accuracy": self.accuracy, "error_rate": self.error_rate}
+        return {**found, "examples": self.count}
+
+
+class Scorer:
+    """Runs the forward pass on whole sets of examples; compiled once for each size of batch."""
+
+    def __init__(self, network: Network, step: Step, settings: Settings) -> None:
+        self.step = step
+        self.settings = settings
+        self.state = Roles.of(step.program).state
+        self.averages = averages(network)
+        self.network = network
+        self._runners: dict[int, Runner] = {}
+
+    def score(self, feed: Feed, values: Mapping[str, np.ndarray]) -> Score:
+        """The score on these examples with these parameters."""
+        batch = _batch_for(feed.count)
+        pieces = [(batch, np.arange(0, feed.count - batch + 1, batch))]
+        if feed.count % batch:
+            pieces.append((feed.count % batch, np.array([feed.count - feed.count % batch])))
+        totals = dict.fromkeys(self.step.program.outputs, 0.0)
+        for size, starts in pieces:
+            runner = self._runner(size)
+            for name in self.state:
+                runner.state[name][...] = values[name]
+            out = runner.run(feed.arrays, starts)
+            for name in totals:
+                counted = name == self.step.right or not self.averages
+                weight = 1.0 if counted else size / feed.count
+                totals[name] += weight * math.fsum(map(float, out[name]))
+        extra = totals[self.step.objective] - totals[self.step.loss]
+        if not self.averages and self.step.objective != self.step.loss:
+            extra /= sum(len(starts) for _, starts in pieces)  # weights cost once, not each batch
+        right = self.step.right
+        return Score(totals[self.step.loss], totals[self.step.loss] + extra,
+                     None if right is None else round(totals[right]), feed.count,
+                     self._answers(feed))
+
+    def _runner(self, batch: int) -> Runner:
+        if batch not in self._runners:
+            s = self.settings
+            self._runners[batch] = make_runner(self.step.program, batch, dtype=s.dtype,
+                                               threads=s.threads, backend=s.runs_on)
+        return self._runners[batch]
+
+    def _answers(self, feed: Feed) -> int:
+        """How many answers are judged: one an example, or one for each of its positions."""
+        if self.step.right is None:
+            return feed.count
+        return feed.count * answers_each(self.network, self.step)
+
+    def outputs(self, feed: Feed, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What the network gives for each example, by the reference."""
+        name = answers_of(self.network)
+        program = self.network.program.with_outputs((name,))
+        parts = []
+        for start in range(0, feed.count, _BATCH // 4):
+            rows = slice(start, start + _BATCH // 4)
+            given = {key: array[rows] for key, array in feed.arrays.items()}
+            given |= {key: values[key] for key in self.state}
+            found = run(program, given, dtype=self.settings.dtype, check=False, keep="outputs")
+            parts.append(found[name])
+        return np.concatenate(parts)
+
+
+def answers_each(network: Network, step: Step) -> int:
+    """How many answers each example has: one, or one for each position of a sequence."""
+    guess = next((e.target for e in step.program.equations if e.target.endswith("guess")), None)
+    shape = network.program.tensors[answers_of(network)].shape[1:-1] if guess is None else (
+        step.program.tensors[guess].shape[1:])
+    return math.prod(axis.constant or 1 for axis in shape)
+
+
+def _batch_for(count: int) -> int:
+    """How many examples to take at a time: all, or a divisor of all, so that no rest is left."""
+    if count <= _BATCH:
+        return count
+    return next((b for b in range(_BATCH, _LEAST, -1) if count % b == 0), _BATCH)
