@@ -198,17 +198,22 @@ class Elementary:
         return function
 
     def _within_reach(self, kit: Kit, name: str, x: Lanes) -> None:
-        """The formula, or the C library's function if some lane is too large for it."""
+        """The formula, with the C library's value in the lanes that are too large for it.
+
+        The others keep the formula's, so that no lane's result depends on its neighbours.
+        """
         builder = kit.builder
         size = kit.absolute(x)
-        beyond = kit.any((size > elementary_trig.reach(kit)) & (size < math.inf))
+        beyond = (size > elementary_trig.reach(kit)) & (size < math.inf)
+        value = _FORMULAS[name](kit, x)
         far, near = builder.append_basic_block("far"), builder.append_basic_block("near")
-        builder.cbranch(beyond, far, near).set_weights([1, 1 << 20])
+        builder.cbranch(kit.any(beyond), far, near).set_weights([1, 1 << 20])
         builder.position_at_end(far)
         by_lane = self._by_lane(name, f"chainrule.{name}.far.{suffix(kit.kind)}", kit.kind)
-        builder.ret(builder.call(by_lane, [x.value]))
+        other = Lanes(kit, builder.call(by_lane, [x.value]))
+        builder.ret(kit.where(beyond, other, value).value)
         builder.position_at_end(near)
-        builder.ret(_FORMULAS[name](kit, x).value)
+        builder.ret(value.value)
 
     def _by_lane(self, name: str, symbol: str, kind: ir.Type) -> ir.Function:
         """The C library's function in double, called for one lane after the other."""

@@ -655,7 +655,7 @@ class KernelCode:
         best: tuple[float, Range] | None = None
         for r in ranges:
             extent = _extent(r)
-            if extent < 4:
+            if extent < 4 or r.name == self.kernel.shard:
                 continue
             cost = 0.0
             for ref in refs:
@@ -684,7 +684,8 @@ class KernelCode:
     def terms(self, ranges: Sequence[Range], sites: list[Site], body: Any) -> None:
         """`body(points)` for all values of some indices: written out where they are few."""
         count = math.prod(map(_extent, ranges))
-        unrolled = count * len(sites) <= _UNROLLED
+        unrolled = count * len(sites) <= _UNROLLED and not any(
+            r.name == self.kernel.shard for r in ranges)
 
         def nested(rest: Sequence[Range], at: list[Site]) -> None:
             if not rest:
@@ -701,7 +702,10 @@ class KernelCode:
                 nested(rest[1:], [{**s, name: self.place(i)} for s in at])
                 self.scopes.pop()
 
-            self.e.loop(0, extent, 1, inside)
+            if name == self.kernel.shard:
+                self.e.loop(self.low, self.high, 1, inside)
+            else:
+                self.e.loop(0, extent, 1, inside)
 
         nested(ranges, sites)
 

@@ -1,10 +1,16 @@
-"""Compiled programs: arrays in, one call, arrays out."""
+"""Compiled programs: memory for their tensors, threads that run their steps.
+
+`Machinery` is what a program becomes: the plan, the linked code, the arrays, and the table of
+pointers that the code reads. `Compiled` calls it once, arrays in and arrays out.
+"""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
-from typing import Any
+import math
+import threading
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
@@ -13,72 +19,149 @@ from chainrule.errors import DomainError
 from chainrule.evaluate.reference import run
 from chainrule.evaluate.values import bind
 from chainrule.lang.program import Program
+from chainrule.native import blas
 from chainrule.native.concrete import concrete
-from chainrule.native.elementary import LIBM, Elementary, bind_libm
-from chainrule.native.emitter import I64, POINTER
+from chainrule.native.driver import Code, Pointer, drive
+from chainrule.native.elementary import Elementary, bind_libm
+from chainrule.native.emitter import I32, I64, REAL
+from chainrule.native.kernels import Kernel, Storage
 from chainrule.native.lower import KernelCode
 from chainrule.native.machine import Library, c_symbols, host, object_code
 from chainrule.native.prepare import prepared
 from chainrule.native.schedule import Plan, Target, plan
 
+_LINE: Final = 64  # bytes of a line of the cache; tensors begin on one
 
-def module_of(made: Plan, dtype: str, width: int) -> ir.Module:
-    """The LLVM module of a plan: a function a kernel, and `step`, which calls them in order."""
+
+class Machinery:
+    """A program's code and memory.
+
+    `rows` are inputs read from whole data sets, examples first; `steps` scalars with a value for
+    each step, inputs and outputs.
+    """
+
+    def __init__(self, program: Program, sizes: Mapping[str, int], dtype: str,
+                 rows: Collection[str] = (), steps: Collection[str] = (),
+                 threads: int = 1) -> None:
+        machine = host()
+        self.dtype, self.threads = dtype, threads
+        width = machine.vector_bytes // (4 if dtype == "float32" else 8)
+        self.plan = plan(prepared(concrete(program, sizes)), Target(width, machine.registers),
+                         [(name, 0) for name in rows], threads)
+        self.pointers = _pointers(self.plan, dtype, rows, steps)
+        text = str(module_of(self.plan, self.pointers, dtype, width, threads))
+        bind_libm()
+        self.library = Library(object_code(text), ["steps"], {**c_symbols(), **blas.symbols()})
+        kinds = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
+                 ctypes.c_int64, ctypes.c_void_p]
+        self.function = ctypes.CFUNCTYPE(None, *kinds)(self.library.address("steps"))
+        self.arrays = self._memory({*rows, *steps})
+        self.table = np.zeros(len(self.pointers), np.uintp)
+        self.places = {name: k for k, name in enumerate(self.pointers)}
+        for name, (flat, _) in self.arrays.items():
+            self.table[self.places[name]] = flat.ctypes.data
+        self.flag = np.zeros(8, np.int64)
+        self.meeting = np.zeros(8, np.int64)
+
+    def _memory(self, outside: Collection[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """An array for each tensor: its memory, and the tensor as it is seen from outside."""
+        kinds = {"real": np.dtype(self.dtype), "i64": np.dtype(np.int64),
+                 "i32": np.dtype(np.int32)}
+        found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for name, s in self.plan.stored.items():
+            old = self.plan.same.get(name)
+            if name in outside:
+                continue
+            if old is not None:
+                continue
+            copies = self.threads if name in self.plan.shared.private else 1
+            flat = _aligned(s.cells * copies, kinds[s.kind])
+            found[name] = flat, _seen(flat, s)
+        for new, old in self.plan.same.items():
+            found[new] = found[old]
+        return found
+
+    def point(self, name: str, array: np.ndarray) -> None:
+        """Let a tensor be read from, or written to, an array."""
+        self.table[self.places[name]] = array.ctypes.data
+
+    def run(self, starts: np.ndarray) -> bool:
+        """Run a step for each start, by all threads; whether nothing was read outside."""
+        self.flag[0] = 0
+        self.meeting[0] = 0
+        arguments = (self.table.ctypes.data, self.flag.ctypes.data)
+        more = (self.meeting.ctypes.data, len(starts), starts.ctypes.data)
+        others = [threading.Thread(target=self.function, args=(*arguments, k, *more), daemon=True)
+                  for k in range(1, self.threads)]
+        for thread in others:
+            thread.start()
+        self.function(*arguments, 0, *more)
+        for thread in others:
+            thread.join()
+        return not self.flag[0]
+
+
+def module_of(made: Plan, pointers: Mapping[str, Pointer], dtype: str, width: int,
+              threads: int) -> ir.Module:
+    """The LLVM module of a plan: a function a kernel, and the driver."""
     module = ir.Module("chainrule")
     elementary = Elementary(module)
-    codes = [KernelCode(module, elementary, k, made.stored, made.below, dtype, width)
-             for k in made.kernels]
-    for code in codes:
-        code.emit()
-    names = list(made.stored)
-    step = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER]), "step")
-    builder = ir.IRBuilder(step.append_basic_block())
-    table, flag = step.args
-    pointers = {
-        name: builder.load(builder.gep(table, [ir.Constant(I64, k)], source_etype=POINTER),
-                           typ=POINTER)
-        for k, name in enumerate(names)}
-    for code in codes:
-        extent = code.kernel.loops[0][1] if code.kernel.loops else 1
-        builder.call(code.function, [*(pointers[n] for n in code.tensors),
-                                     ir.Constant(I64, 0), ir.Constant(I64, extent), flag])
-    builder.ret_void()
+    calls = []
+    for phase in made.phases:
+        calls.append([])
+        for kernel, share in phase:
+            code: Code
+            if isinstance(kernel, Kernel):
+                code = KernelCode(module, elementary, kernel, made.stored, made.below, dtype, width)
+            else:
+                code = blas.ProductCode(module, kernel, made.stored, dtype)
+            code.emit()
+            calls[-1].append((code, share))
+    drive(module, calls, pointers, threads)
     return module
+
+
+def _pointers(made: Plan, dtype: str, rows: Collection[str],
+              steps: Collection[str]) -> dict[str, Pointer]:
+    kinds = {"real": REAL[dtype], "i64": I64, "i32": I32}
+    found = {}
+    for name, s in made.stored.items():
+        found[name] = Pointer(
+            kinds[s.kind],
+            row=math.prod(s.shape[1:]) if name in rows else 0,
+            step=1 if name in steps else 0,
+            thread=s.cells if name in made.shared.private else 0,
+            part=s.strides[0] if name in made.shared.parts else 0)
+    return found
+
+
+def _aligned(cells: int, kind: np.dtype) -> np.ndarray:
+    """Zeros that begin on a line of the cache."""
+    room = np.zeros(cells * kind.itemsize + 2 * _LINE, np.uint8)
+    skip = -room.ctypes.data % _LINE
+    return room[skip: skip + max(cells, 1) * kind.itemsize].view(kind)
+
+
+def _seen(flat: np.ndarray, s: Storage) -> np.ndarray:
+    return np.lib.stride_tricks.as_strided(
+        flat[s.first:], s.shape, [x * flat.itemsize for x in s.strides])
 
 
 class Compiled:
     """A program's machine code for inputs of certain shapes."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], dtype: str = "float64") -> None:
-        self.source = program
-        self.dtype = dtype
-        machine = host()
-        width = machine.vector_bytes // (4 if dtype == "float32" else 8)
-        made = plan(prepared(concrete(program, sizes)), Target(width, machine.registers))
-        self.plan = made
-        text = str(module_of(made, dtype, width))
-        bind_libm()
-        symbols = c_symbols()
-        self.library = Library(object_code(text), ["step"], symbols)
-        self.step = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
-            self.library.address("step"))
-        kinds = {"real": np.dtype(dtype), "i64": np.dtype(np.int64), "i32": np.dtype(np.int32)}
-        self.arrays = {}
-        for name, s in made.stored.items():
-            flat = np.zeros(s.cells, kinds[s.kind])
-            view = np.lib.stride_tricks.as_strided(
-                flat[s.first:], s.shape, [x * flat.itemsize for x in s.strides])
-            self.arrays[name] = (flat, view)
-        self.table = np.array([flat.ctypes.data for flat, _ in self.arrays.values()], np.uintp)
-        self.flag = np.zeros(1, np.int64)
+    def __init__(self, program: Program, sizes: Mapping[str, int], dtype: str = "float64",
+                 threads: int = 1) -> None:
+        self.source, self.dtype = program, dtype
+        self.machinery = Machinery(program, sizes, dtype, threads=threads)
+        self._once = np.zeros(1, np.int64)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         _, given = bind(self.source, values)
+        arrays = self.machinery.arrays
         for name, value in given.items():
-            self.arrays[name][1][...] = value
-        self.flag[0] = 0
-        self.step(self.table.ctypes.data, self.flag.ctypes.data)
-        if self.flag[0]:
+            arrays[name][1][...] = value
+        if not self.machinery.run(self._once):
             run(self.source, values, dtype=self.dtype)
             raise DomainError("a read or a write is outside its tensor")
-        return {name: self.arrays[name][1].copy() for name in self.source.outputs}
+        return {name: arrays[name][1].copy() for name in self.source.outputs}

@@ -11,14 +11,17 @@ multiplications.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chainrule.lang.expr import ZERO, ArgReduce, Reduce, walk
+from chainrule.diff.calculus import terms
+from chainrule.lang.expr import ONE, ZERO, Apply, ArgReduce, Range, Reduce, Ref, transform, walk
 from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Program
-from chainrule.lang.expr import Range
+from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.kernels import Form, Kernel, Storage, form, references, storage
+from chainrule.native.share import ROWS, SPLIT, Share, Shared, shared
 
 _TILE: Final = 16  # most values of one index in a tile
 
@@ -33,30 +36,102 @@ class Target:
 
 @dataclass(slots=True)
 class Plan:
-    """A program as kernels in order, and where each tensor lies."""
+    """A program as kernels in phases, each with how it is shared, and where each tensor lies.
+
+    `same` says which tensors have the memory of which others: new states that of the old ones.
+    """
 
     program: Program
-    kernels: list[Kernel]
+    phases: list[list[tuple[Kernel | Product, Share]]]
     stored: dict[str, Storage]
     below: dict[str, int]
+    shared: Shared
+    same: dict[str, str]
 
 
-def plan(program: Program, target: Target) -> Plan:
-    """The kernels of a program in the forms of `prepare`."""
-    stored = {name: storage(_shape(program, name), kind=_kind(program, name))
-              for name in program.tensors}
-    below = {name: t.below.constant for name, t in program.tensors.items()
+def plan(program: Program, target: Target, examples: Collection[tuple[str, int]] = (),
+         threads: int = 1) -> Plan:
+    """The kernels of a program in the forms of `prepare`, shared among threads.
+
+    `examples` are axes of inputs (tensor and number) that threads may take parts of.
+    """
+    program, same = in_place(cleared(program))
+    stored = _storages(program)
+    program = with_products(program, stored)
+    found = shared(program, examples, threads)
+    stored = _storages(found.program)
+    below = {name: t.below.constant for name, t in found.program.tensors.items()
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
-    kernels = []
+    kernels: list[Kernel | Product] = []
+    for number, (e, share) in enumerate(zip(found.program.equations, found.shares, strict=True)):
+        shard = share.index if share.how in (ROWS, SPLIT) else None
+        kernel = product(e, stored, shard) or _arranged(e, stored, target, shard)
+        kernel.name = f"k{number}"
+        kernels.append(kernel)
+    phases = [[(kernels[k], found.shares[k]) for k in phase] for phase in found.phases]
+    return Plan(found.program, phases, stored, below, found, same)
+
+
+def cleared(program: Program) -> Program:
+    """With an equation that clears each tensor before its first `+=`."""
+    equations: list[Equation] = []
     begun: set[str] = set()
     for e in program.equations:
         if e.accumulate and e.target not in begun:
-            kernels.append(_arranged(zeros(program, e.target), stored, target))
+            equations.append(zeros(program, e.target))
         begun.add(e.target)
-        kernels.append(_arranged(e, stored, target))
-    for number, kernel in enumerate(kernels):
-        kernel.name = f"k{number}"
-    return Plan(program, kernels, stored, below)
+        equations.append(e)
+    return replace(program, equations=tuple(equations))
+
+
+def in_place(program: Program) -> tuple[Program, dict[str, str]]:
+    """New states in the place of the old ones, where nothing reads those later; else copied.
+
+    The equation of such a new state reads the old one under the new one's name.
+    """
+    equations = list(program.equations)
+    same: dict[str, str] = {}
+    for old, new in program.updates:
+        places = [k for k, e in enumerate(equations) if e.target == new]
+        e = equations[places[0]] if len(places) == 1 else None
+        later = any(r.tensor == old for k, x in enumerate(equations)
+                    for r in references(x) if not places or k > places[0])
+        if e is not None and e.plain and not later and e.condition is None and all(
+                r.subscripts == e.subscripts and r.outside is None
+                for r in references(e) if r.tensor == old) and new not in same:
+            equations[places[0]] = replace(e, body=transform(
+                e.body, lambda n, old=old, new=new: (  # type: ignore[misc]
+                    Ref(new, n.subscripts) if isinstance(n, Ref) and n.tensor == old else None)))
+            same[new] = old
+            continue
+        shape = program.tensors[old].shape
+        letters = [f"z{k}" for k in range(len(shape))]
+        here = tuple(map(index, letters))
+        loops = tuple(Range(n, size) for n, size in zip(letters, shape, strict=True))
+        equations.append(Equation(old, here, loops, Ref(new, here)))
+    return replace(program, equations=tuple(equations)), same
+
+
+def with_products(program: Program, stored: Mapping[str, Storage]) -> Program:
+    """Where a matrix product stands beside other terms, these first, then the product added."""
+    equations: list[Equation] = []
+    for e in program.equations:
+        parts = [] if e.accumulate or not isinstance(e.body, Apply) else [
+            t for c, t in terms(e.body) if c == ONE and isinstance(t, Reduce)]
+        for part in parts:
+            added = replace(e, body=part, accumulate=True)
+            others = rest_of(e.body, part)
+            if others is not None and product(added, stored) is not None:
+                equations += [replace(e, body=others), added]
+                break
+        else:
+            equations.append(e)
+    return replace(program, equations=tuple(equations))
+
+
+def _storages(program: Program) -> dict[str, Storage]:
+    return {name: storage(_shape(program, name), kind=_kind(program, name))
+            for name in program.tensors}
 
 
 def _shape(program: Program, name: str) -> tuple[int, ...]:
@@ -80,10 +155,11 @@ def zeros(program: Program, name: str) -> Equation:
                     tuple(Range(n, size) for n, size in zip(letters, shape, strict=True)), ZERO)
 
 
-def _arranged(e: Equation, stored: dict[str, Storage], target: Target) -> Kernel:
+def _arranged(e: Equation, stored: dict[str, Storage], target: Target,
+              shard: str | None) -> Kernel:
     """The kernel of one equation."""
     work = _Arrangement(e, stored, target)
-    return Kernel([e], work.loops(), vector=work.vector, tile=work.tile)
+    return Kernel([e], work.loops(), shard, work.vector, work.tile)
 
 
 class _Arrangement:

@@ -1,0 +1,312 @@
+"""Matrix products by the BLAS that SciPy brings: which equations are one, and the call.
+
+`z[n,u] = sum(v) W[u,v]*x[n,v]` is a matrix product: its indices fall into those of one factor and
+the target (n), of the other factor and the target (u), and of both factors (v). Indices that occur
+in all three count a product each. Several indices are one where they lie behind each other in
+memory in both tensors, so that `sum(n,i,j) ȳ[n,i,j,o]*x[n,i,j,c]` is a product as well. BLAS wants
+one of a matrix's two strides to be 1; whether it is the first or the second says if it is
+transposed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from llvmlite import ir
+
+from chainrule.errors import MissingExtraError
+from chainrule.lang.expr import ONE, Apply, Expr, Number, Reduce, Ref
+from chainrule.lang.program import Equation
+from chainrule.native.emitter import I8, I32, I64, POINTER, REAL, Emitter
+from chainrule.native.kernels import Form, Storage, form
+
+LEAST: Final = 1 << 13  # multiplications below which a call costs more than it gains
+GEMM: Final = {"float32": "sgemm", "float64": "dgemm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Indices that together are one dimension of a matrix, outermost first; their extents."""
+
+    names: tuple[str, ...]
+    extents: tuple[int, ...]
+
+    @property
+    def extent(self) -> int:
+        """How many values they take together."""
+        total = 1
+        for n in self.extents:
+            total *= n
+        return total
+
+
+@dataclass(slots=True)
+class Product:
+    """An equation as a matrix product, added to its target or written to it."""
+
+    equation: Equation
+    left: Ref
+    right: Ref
+    sign: int
+    rows: Group
+    columns: Group
+    inner: Group
+    each: Group
+    accumulate: bool
+    shard: str | None = None
+    name: str = ""
+    extent: int = 1
+
+    def tensors(self) -> list[str]:
+        """The tensors that it touches, the target first."""
+        return list(dict.fromkeys((self.equation.target, self.left.tensor, self.right.tensor)))
+
+
+def product(e: Equation, stored: Mapping[str, Storage], shard: str | None = None) -> Product | None:
+    """The matrix product that an equation is, if it is one of a size worth the call."""
+    if not e.plain or e.condition is not None or e.dropping:
+        return None
+    found = factors(e.body)
+    if found is None:
+        return None
+    sign, reduction, left, right = found
+    forms = [form(r.subscripts, stored[r.tensor])
+             for r in (Ref(e.target, e.subscripts), left, right)]
+    if any(f is None for f in forms) or any(
+            stored[n].kind != "real" for n in (e.target, left.tensor, right.tensor)):
+        return None
+    c, a, b = (f for f in forms if f is not None)
+    if not all(_plain(r) for r in (left, right)):
+        return None
+    extents = {r.name: r.size.constant or 0 for r in (*e.ranges, *reduction.indices)
+               if r.size is not None}
+    groups: dict[str, list[str]] = {"rows": [], "columns": [], "inner": [], "each": []}
+    for r in e.ranges:
+        in_a, in_b = bool(a.slope(r.name)), bool(b.slope(r.name))
+        kind = "each" if in_a and in_b else "rows" if in_a else "columns" if in_b else None
+        if kind is None:
+            if extents[r.name] == 1:
+                continue
+            return None
+        groups[kind].append(r.name)
+    for r in reduction.indices:
+        if not (a.slope(r.name) and b.slope(r.name)):
+            if extents[r.name] == 1:
+                continue
+            return None
+        groups["inner"].append(r.name)
+    made = {}
+    for kind, pair in (("rows", (c, a)), ("columns", (c, b)), ("inner", (a, b))):
+        group = _group(groups[kind], extents, pair, shard)
+        if group is None:
+            return None
+        made[kind] = group
+    work = made["rows"].extent * made["columns"].extent * made["inner"].extent
+    if work < LEAST or not _fits(made, c, a, b):
+        return None
+    each = Group(tuple(groups["each"]), tuple(extents[n] for n in groups["each"]))
+    return Product(e, left, right, sign, made["rows"], made["columns"], made["inner"], each,
+                   e.accumulate, shard)
+
+
+def factors(body: Expr) -> tuple[int, Reduce, Ref, Ref] | None:
+    """A sum of products of two references, and its sign."""
+    sign = 1
+    while isinstance(body, Apply) and body.function == "neg":
+        sign, body = -sign, body.args[0]
+    if not (isinstance(body, Reduce) and body.op == "sum" and body.condition is None):
+        return None
+    inside = body.body
+    while isinstance(inside, Apply) and inside.function == "neg":
+        sign, inside = -sign, inside.args[0]
+    if isinstance(inside, Apply) and inside.function == "mul":
+        a, b = inside.args
+        if isinstance(a, Ref) and isinstance(b, Ref):
+            return sign, body, a, b
+    return None
+
+
+def _plain(r: Ref) -> bool:
+    names = [s.plain for s in r.subscripts if s.constant is None]
+    return r.outside is None and None not in names and len(set(names)) == len(names)
+
+
+def _group(names: list[str], extents: Mapping[str, int], pair: tuple[Form, Form],
+           shard: str | None) -> Group | None:
+    """Indices as one dimension of both tensors, if they lie so."""
+    order = sorted((n for n in names if extents[n] > 1 or n == shard),
+                   key=lambda n: (-pair[0].slope(n), n != shard))
+    if shard in order and order[0] != shard:
+        return None
+    for f in pair:
+        for outer, inner in zip(order, order[1:], strict=False):
+            if f.slope(outer) != f.slope(inner) * extents[inner]:
+                return None
+    return Group(tuple(order), tuple(extents[n] for n in order))
+
+
+def stride(f: Form, group: Group) -> int:
+    """How far apart neighbours along a dimension are."""
+    return f.slope(group.names[-1]) if group.names else 1
+
+
+def _fits(groups: Mapping[str, Group], c: Form, a: Form, b: Form) -> bool:
+    """Whether each matrix has a stride of 1, and no dimension a stride of 0 or below."""
+    for f, one, two in ((c, "rows", "columns"), (a, "rows", "inner"), (b, "inner", "columns")):
+        first, second = stride(f, groups[one]), stride(f, groups[two])
+        if min(first, second) < 1:
+            return False
+        free = [s for s, g in ((first, one), (second, two)) if groups[g].extent > 1]
+        if len(free) == 2 and 1 not in free:
+            return False
+        if len(free) == 1 and free[0] != 1:
+            pass  # one row or column: its stride is the leading dimension
+    return True
+
+
+def rest_of(body: Expr, part: Expr) -> Expr | None:
+    """What is added to one term of a sum; None where the term is all there is."""
+    if body is part:
+        return None
+    if isinstance(body, Apply) and body.function == "add":
+        for k in (0, 1):
+            if body.args[k] is part:
+                return body.args[1 - k]
+        left = _without(body.args[0], part)
+        if left is not None:
+            return Apply("add", (left, body.args[1]))
+    return None
+
+
+def _without(e: Expr, part: Expr) -> Expr | None:
+    return rest_of(e, part) if e is not part else None
+
+
+class ProductCode:
+    """The LLVM function of one product: it finds the matrices and calls BLAS."""
+
+    def __init__(self, module: ir.Module, p: Product, stored: Mapping[str, Storage],
+                 dtype: str) -> None:
+        self.p, self.stored, self.dtype = p, stored, dtype
+        self.tensors = p.tensors()
+        arguments = [*[POINTER] * len(self.tensors), I64, I64, POINTER]
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), p.name)
+        self.function.attributes.add("noinline")
+        self.pointers = dict(zip(self.tensors, self.function.args, strict=False))
+        self.low, self.high = self.function.args[-3:-1]
+        self.module = module
+        self.e = Emitter(module, self.function, REAL[dtype])
+
+    def emit(self) -> ir.Function:
+        """Write the function: a loop over the products, if there are several, around the call."""
+        self.each(list(zip(self.p.each.names, self.p.each.extents, strict=True)), {})
+        self.e.builder.ret_void()
+        return self.function
+
+    def each(self, loops: list[tuple[str, int]], at: dict[str, ir.Value]) -> None:
+        if not loops:
+            self.call(at)
+            return
+        name, extent = loops[0]
+        sharded = name == self.p.shard
+        self.e.loop(self.low if sharded else 0, self.high if sharded else extent, 1,
+                    lambda i: self.each(loops[1:], {**at, name: i}))
+
+    def matrix(self, r: Ref, one: Group, two: Group,
+               at: Mapping[str, ir.Value]) -> tuple[ir.Value, int, int]:
+        """Where a matrix begins, and its strides along two groups."""
+        f = form(r.subscripts, self.stored[r.tensor])
+        assert f is not None
+        cells: ir.Value = self.e.integer(f.constant)
+        for name, i in at.items():
+            cells = self.e.add(cells, self.e.mul(i, self.e.integer(f.slope(name))))
+        if self.p.shard is not None and self.p.shard not in at:
+            cells = self.e.add(cells, self.e.mul(self.low, self.e.integer(f.slope(self.p.shard))))
+        pointer = self.e.at(self.pointers[r.tensor], cells, self.e.real)
+        return pointer, stride(f, one), stride(f, two)
+
+    def count(self, g: Group) -> ir.Value:
+        """How long a dimension is: of the shard, this thread's part."""
+        if self.p.shard not in g.names:
+            return ir.Constant(I32, g.extent)
+        part = self.e.builder.sub(self.high, self.low)
+        whole = self.e.builder.mul(part, self.e.integer(g.extent // g.extents[0]))
+        return self.e.builder.trunc(whole, I32)
+
+    def call(self, at: Mapping[str, ir.Value]) -> None:
+        """The call, in BLAS's terms: columns first, so the product of the transposes."""
+        p = self.p
+        c = self.matrix(Ref(p.equation.target, p.equation.subscripts), p.rows, p.columns, at)
+        a = self.matrix(p.left, p.rows, p.inner, at)
+        b = self.matrix(p.right, p.inner, p.columns, at)
+        rows, columns = p.rows, p.columns
+        if not (c[2] == 1 or columns.extent == 1 and p.shard not in columns.names):
+            # the target lies the other way round: its transpose is the product of the others
+            rows, columns = columns, rows
+            c = (c[0], c[2], c[1])
+            a, b = (b[0], b[2], b[1]), (a[0], a[2], a[1])
+        ones = {"a": a, "b": b}
+        letters, leads = {}, {}
+        for key, (_, first, second) in ones.items():
+            outer = rows if key == "a" else p.inner
+            within = p.inner if key == "a" else columns
+            plain = second == 1 and (first != 1 or within.extent >= 1)
+            if second != 1 or (within.extent == 1 and first == 1 and second != 1):
+                plain = False
+            letters[key] = "N" if plain else "T"
+            lead = first if plain else second
+            leads[key] = max(lead, within.extent if plain else outer.extent, 1)
+        lead_c = max(c[1], columns.extent, 1)
+        slots = [self.letter(letters["b"]), self.letter(letters["a"]),
+                 self.slot(self.count(columns)), self.slot(self.count(rows)),
+                 self.slot(self.count(p.inner)),
+                 self.slot(self.e.number(p.sign)), b[0], self.slot(ir.Constant(I32, leads["b"])),
+                 a[0], self.slot(ir.Constant(I32, leads["a"])),
+                 self.slot(self.e.number(1.0 if p.accumulate else 0.0)),
+                 c[0], self.slot(ir.Constant(I32, lead_c))]
+        name = f"chainrule_{GEMM[self.dtype]}"
+        gemm = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(ir.VoidType(), [POINTER] * 13), name)
+        self.e.builder.call(gemm, slots)
+
+    def slot(self, value: ir.Value) -> ir.Value:
+        slot = self.e.slot(value.type)
+        self.e.builder.store(value, slot)
+        return slot
+
+    def letter(self, text: str) -> ir.Value:
+        return self.slot(ir.Constant(I8, ord(text)))
+
+
+@lru_cache(maxsize=1)
+def symbols() -> dict[str, int]:
+    """The addresses of BLAS's matrix products, its own threads held at one.
+
+    Raises `MissingExtraError` where SciPy or threadpoolctl is not installed.
+    """
+    try:
+        from scipy.linalg import cython_blas  # before its threads are limited, or it escapes
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise MissingExtraError(f"native code needs {error.name}, which is not installed", None,
+                                "pip install 'chainrule[native]'") from None
+    threadpool_limits(1, user_api="blas")
+    return {f"chainrule_{name}": _address(cython_blas.__pyx_capi__[name])
+            for name in GEMM.values()}
+
+
+def _address(capsule: Any) -> int:
+    """The function that a capsule holds."""
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
+
+
+__all__ = ["LEAST", "ONE", "Number", "Product", "ProductCode", "product", "rest_of", "symbols"]

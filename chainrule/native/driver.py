@@ -1,0 +1,164 @@
+"""The driver: many steps in one call, with no Python in between.
+
+`steps(table, flag, thread, meeting, count, starts)` runs `count` steps as one of the threads. In
+each, every kernel is called with pointers to its tensors. A pointer is the tensor's place in the
+table, moved: by rows of the data set to where the step's examples start, by the number of the step
+where there is a value for each step, by the number of the thread where each thread has its own.
+Between phases all threads meet at a barrier: a counter that each raises by one and then watches,
+spinning for a while and then letting others run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from llvmlite import ir
+
+from chainrule.native.emitter import I32, I64, POINTER
+from chainrule.native.share import EACH, ONE, ROWS, Share
+
+_SPINS: Final = 4000  # looks at the counter before the processor is offered to others
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """How many cells a tensor's pointer moves by each row of its data, step, and thread.
+
+    `part` is how many by thread where a thread writes its part of a sum.
+    """
+
+    kind: ir.Type
+    row: int = 0
+    step: int = 0
+    thread: int = 0
+    part: int = 0
+
+
+class Code(Protocol):
+    """A kernel's function and the tensors whose pointers it takes."""
+
+    function: ir.Function
+    tensors: list[str]
+
+
+def drive(module: ir.Module, calls: list[list[tuple[Code, Share]]],
+          pointers: Mapping[str, Pointer], threads: int) -> ir.Function:
+    """Write `steps` for phases of kernels, each with how it is shared."""
+    return _Driver(module, calls, pointers, threads).emit()
+
+
+class _Driver:
+    def __init__(self, module: ir.Module, calls: list[list[tuple[Code, Share]]],
+                 pointers: Mapping[str, Pointer], threads: int) -> None:
+        self.module, self.calls, self.pointers, self.threads = module, calls, pointers, threads
+        kinds = [POINTER, POINTER, I64, POINTER, I64, POINTER]
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "steps")
+        self.table, self.flag, self.thread, self.meeting, self.count, self.starts = (
+            self.function.args)
+        self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.numbers = {name: k for k, name in enumerate(pointers)}
+
+    def emit(self) -> ir.Function:
+        b = self.b
+        fixed = {name: self.fixed(name) for name in self.pointers}
+        bounds = {extent: self.bounds(extent) for extent in dict.fromkeys(
+            share.extent for phase in self.calls for _, share in phase)}
+        head, body, done = (self.function.append_basic_block(n) for n in ("head", "step", "done"))
+        entry = b.block
+        b.branch(head)
+        b.position_at_end(head)
+        step = b.phi(I64)
+        step.add_incoming(ir.Constant(I64, 0), entry)
+        b.cbranch(b.icmp_signed("<", step, self.count), body, done)
+        b.position_at_end(body)
+        start = b.load(b.gep(self.starts, [step], source_etype=I64), typ=I64)
+        for phase in self.calls:
+            for code, share in phase:
+                self.call(code, share, fixed, bounds, step, start)
+            if self.threads > 1:
+                b.call(self.barrier(), [self.meeting])
+        step.add_incoming(b.add(step, ir.Constant(I64, 1)), b.block)
+        b.branch(head)
+        b.position_at_end(done)
+        b.ret_void()
+        return self.function
+
+    def fixed(self, name: str) -> ir.Value:
+        """A tensor's pointer, for this thread."""
+        b, p = self.b, self.pointers[name]
+        place = b.gep(self.table, [ir.Constant(I64, self.numbers[name])], source_etype=POINTER)
+        pointer = b.load(place, typ=POINTER)
+        if p.thread:
+            cells = b.mul(self.thread, ir.Constant(I64, p.thread))
+            pointer = b.gep(pointer, [cells], source_etype=p.kind)
+        return pointer
+
+    def bounds(self, extent: int) -> tuple[ir.Value, ir.Value]:
+        """This thread's part of an index."""
+        b, size = self.b, ir.Constant(I64, extent)
+        count = ir.Constant(I64, self.threads)
+        low = b.sdiv(b.mul(self.thread, size), count)
+        following = b.add(self.thread, ir.Constant(I64, 1))
+        return low, b.sdiv(b.mul(following, size), count)
+
+    def call(self, code: Code, share: Share, fixed: Mapping[str, ir.Value],
+             bounds: Mapping[int, tuple[ir.Value, ir.Value]], step: ir.Value,
+             start: ir.Value) -> None:
+        b = self.b
+        pointers = []
+        for name in code.tensors:
+            p, pointer = self.pointers[name], fixed[name]
+            mine = p.part if share.partial else 0
+            for moved, by in ((p.row, start), (p.step, step), (mine, self.thread)):
+                if moved:
+                    cells = b.mul(by, ir.Constant(I64, moved))
+                    pointer = b.gep(pointer, [cells], source_etype=p.kind)
+            pointers.append(pointer)
+        if share.how in (EACH, ONE):
+            low, high = ir.Constant(I64, 0), ir.Constant(I64, share.extent)
+        else:
+            low, high = bounds[share.extent]
+        if share.how == ONE and self.threads > 1:
+            with b.if_then(b.icmp_signed("==", self.thread, ir.Constant(I64, 0))):
+                b.call(code.function, [*pointers, low, high, self.flag])
+        else:
+            b.call(code.function, [*pointers, low, high, self.flag])
+
+    def barrier(self) -> ir.Function:
+        """Wait until all threads are here."""
+        found = self.module.globals.get("meet")
+        if found is not None:
+            return found
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [POINTER]), "meet")
+        function.attributes.add("noinline")
+        yielding = ir.Function(self.module, ir.FunctionType(I32, []), "sched_yield")
+        b = ir.IRBuilder(function.append_basic_block())
+        counter = function.args[0]
+        many = ir.Constant(I64, self.threads)
+        ticket = b.atomic_rmw("add", counter, ir.Constant(I64, 1), "acq_rel")
+        all_here = b.mul(b.add(b.udiv(ticket, many), ir.Constant(I64, 1)), many)
+        entry = b.block
+        spin, wait, rest, done = (function.append_basic_block(n)
+                                  for n in ("spin", "wait", "rest", "done"))
+        b.branch(spin)
+        b.position_at_end(spin)
+        looks = b.phi(I64)
+        looks.add_incoming(ir.Constant(I64, 0), entry)
+        now = b.load_atomic(counter, "acquire", 8, typ=I64)
+        b.cbranch(b.icmp_unsigned(">=", now, all_here), done, wait)
+        b.position_at_end(wait)
+        more = b.add(looks, ir.Constant(I64, 1))
+        looks.add_incoming(more, wait)
+        b.cbranch(b.icmp_unsigned("<", looks, ir.Constant(I64, _SPINS)), spin, rest)
+        b.position_at_end(rest)
+        b.call(yielding, [])
+        looks.add_incoming(ir.Constant(I64, 0), rest)
+        b.branch(spin)
+        b.position_at_end(done)
+        b.ret_void()
+        return function
+
+
+__all__ = ["EACH", "ONE", "ROWS", "Code", "Pointer", "drive"]

@@ -1,0 +1,247 @@
+"""Who computes what: a step's kernels shared among threads, with as few meetings as will do.
+
+The threads share memory, so nothing is ever sent. What has to be arranged is who writes which rows,
+and where everybody must wait. The index of the examples runs through a network from its data to its
+loss; each thread takes a part of it. Three things can happen to an equation:
+
+- it keeps the examples apart (`z[n,u] = …`): each thread computes its own rows;
+- it sums over them (`W̄[u,v] = Σ_n …`): each thread sums its own rows into a tensor with an axis t
+  for the threads, and an equation `Σ_t` follows. That equation, like an optimiser's step, has no
+  examples: its first index is what is shared out;
+- it is small and the same for everybody: each thread computes it for itself.
+
+A kernel has to wait for a meeting of all threads (a barrier) only if it reads what another thread
+may have written since the last one, or writes what another may still read. Kernels that need not
+wait go first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from chainrule.lang.expr import Expr, Range, Reduce, Ref, free_indices, transform, walk
+from chainrule.lang.integers import Integer, constant, index
+from chainrule.lang.program import Equation, Program, Tensor, fresh
+from chainrule.native.kernels import references
+
+Axis = tuple[str, int]  # a tensor's axis
+_SMALL: Final = 64  # cells that each thread may as well compute for itself
+
+ROWS, SPLIT, EACH, ONE = "rows", "split", "each", "one"
+
+
+@dataclass(slots=True)
+class Share:
+    """How an equation is shared: `how`, and by which index.
+
+    `rows` and `split` give each thread a part of the index; with `partial` that index is one of a
+    sum, and the target has an axis for the threads. `each` thread does all of it in memory of its
+    own; `one` thread does it for all.
+    """
+
+    how: str
+    index: str = ""
+    extent: int = 1
+    partial: bool = False
+
+
+@dataclass(slots=True)
+class Shared:
+    """A program whose equations are shared out; `phases` has their numbers, barriers between."""
+
+    program: Program
+    shares: list[Share]
+    phases: list[list[int]]
+    private: set[str] = field(default_factory=set)  # each thread has its own
+    parts: set[str] = field(default_factory=set)  # one block a thread, read by all
+
+
+def shared(program: Program, examples: Collection[Axis], threads: int,
+           kept: Collection[str] = ()) -> Shared:
+    """The program shared among threads; `examples` are axes along which it may be split.
+
+    `kept` names tensors that are read from outside: they have one place for all threads.
+    """
+    rows = axes_of_examples(program, examples)
+    if threads > 1:
+        program = in_parts(program, rows, threads)
+        rows = axes_of_examples(program, examples)
+    work = _Sharing(program, rows, threads, kept)
+    shares = [work.share(e) for e in program.equations]
+    phases = work.phases(shares) if threads > 1 else [list(range(len(shares)))]
+    return Shared(program, shares, phases, work.private, work.parts)
+
+
+def axes_of_examples(program: Program, start: Collection[Axis]) -> set[Axis]:
+    """All axes that the examples run along: those that an equation joins to one by an index."""
+    found = set(start)
+    growing = True
+    while growing:
+        growing = False
+        for e in program.equations:
+            names = example_indices(e, found)
+            for axis, s in enumerate(e.subscripts):
+                if s.plain in names and (e.target, axis) not in found:
+                    found.add((e.target, axis))
+                    growing = True
+    return found
+
+
+def example_indices(e: Equation, rows: Collection[Axis]) -> set[str]:
+    """The indices of an equation (those of its sums too) that run along the examples."""
+    return {s.plain for ref in [*references(e), Ref(e.target, e.subscripts)]
+            for axis, s in enumerate(ref.subscripts)
+            if (ref.tensor, axis) in rows and s.plain is not None}
+
+
+def in_parts(program: Program, rows: Collection[Axis], threads: int) -> Program:
+    """Reductions over the examples in two steps: each thread's own rows, then the threads."""
+    tensors = dict(program.tensors)
+    equations: list[Equation] = []
+    for e in program.equations:
+        names = example_indices(e, rows)
+        if any(s.plain in names for s in e.subscripts) or e.accumulate:
+            equations.append(e)
+            continue
+        sizes = {r.name: r.size for r in e.ranges}
+
+        def part(node: Expr, e: Equation = e, names: set[str] = names,
+                 sizes: Mapping[str, Integer | None] = sizes) -> Expr | None:
+            if not isinstance(node, Reduce) or not names & {r.name for r in node.indices}:
+                return None
+            outer = [n for n in sizes if n in free_indices(node)]
+            t = fresh("t", {**sizes, **{r.name: 0 for r in node.indices}})
+            name = fresh(f"{e.target}_part", tensors)
+            shape = (constant(threads), *(s for n in outer if (s := sizes[n]) is not None))
+            tensors[name] = Tensor(name, shape)
+            here = (index(t), *map(index, outer))
+            loops = (Range(t, constant(1)), *(Range(n, sizes[n]) for n in outer))
+            equations.append(Equation(name, here, loops, node, origin=e.origin))
+            return Reduce(node.op, (Range(t, constant(threads)),), None, Ref(name, here))
+
+        body = transform(e.body, part)
+        equations.append(e if body is e.body else replace(e, body=body))
+    return replace(program, tensors=tensors, equations=tuple(equations))
+
+
+class _Sharing:
+    def __init__(self, program: Program, rows: set[Axis], threads: int,
+                 kept: Collection[str]) -> None:
+        self.program, self.rows, self.threads = program, rows, threads
+        self.kept = {*kept, *program.outputs, *program.inputs,
+                     *(new for _, new in program.updates)}
+        self.private: set[str] = set()
+        self.parts: set[str] = set()
+
+    def share(self, e: Equation) -> Share:
+        """How one equation is shared."""
+        if self.threads == 1:
+            return Share(ONE)
+        names = example_indices(e, self.rows)
+        for r in e.ranges:
+            if r.name in names and any(s.plain == r.name for s in e.subscripts):
+                return Share(ROWS, r.name, _extent(r))
+        for node in walk(e.body):
+            if isinstance(node, Reduce):
+                for r in node.indices:
+                    if r.name in names and _partial(e, self.threads, self.program):
+                        self.parts.add(e.target)
+                        return Share(ROWS, r.name, _extent(r), partial=True)
+        cells = math.prod(_extent(r) for r in e.ranges)
+        alone = (self.program.tensors[e.target].role == "computed" and e.target not in self.kept
+                 and cells <= _SMALL and not e.accumulate and e.plain)
+        if alone and not any(isinstance(n, Reduce) for n in walk(e.body)):
+            self.private.add(e.target)
+            return Share(EACH)
+        first = next((r for r in e.ranges
+                      if _extent(r) >= self.threads and any(s.plain == r.name
+                                                            for s in e.subscripts)), None)
+        if first is not None and cells > _SMALL:
+            return Share(SPLIT, first.name, _extent(first))
+        return Share(ONE)
+
+    # --- order
+
+    def phases(self, shares: list[Share]) -> list[list[int]]:
+        """The equations in an order that respects what they need, and where threads meet."""
+        equations = self.program.equations
+        before = [self.needs(k) for k in range(len(equations))]
+        done: set[int] = set()
+        phases: list[list[int]] = [[]]
+        while len(done) < len(equations):
+            ready = [k for k in range(len(equations)) if k not in done and before[k] <= done]
+            free = next((k for k in ready
+                         if not any(self.conflict(k, j, shares) for j in phases[-1])), None)
+            if free is None:
+                phases.append([])
+                continue
+            phases[-1].append(free)
+            done.add(free)
+        return phases
+
+    def needs(self, k: int) -> set[int]:
+        """The earlier equations that one must come after: writes before reads, reads before
+        the writes of state."""
+        equations = self.program.equations
+        here = equations[k]
+        reads = {r.tensor for r in references(here)}
+        olds = {new: old for old, new in self.program.updates}
+        found = set()
+        for j in range(k):
+            e = equations[j]
+            if e.target in reads or e.target == here.target:
+                found.add(j)
+            old = olds.get(here.target, here.target)
+            if any(r.tensor == old for r in references(e)):
+                found.add(j)
+        return found
+
+    def conflict(self, k: int, j: int, shares: list[Share]) -> bool:
+        """Whether equation k, after j in one phase, might meet another thread's part of j."""
+        a, b = self.program.equations[j], self.program.equations[k]
+        olds = {new: old for old, new in self.program.updates}
+
+        def accesses(e: Equation) -> list[tuple[str, Ref, bool]]:
+            target = Ref(e.target, e.subscripts)
+            found = [(e.target, target, True)]
+            if e.target in olds:
+                found.append((olds[e.target], Ref(olds[e.target], e.subscripts), True))
+            return found + [(r.tensor, r, False) for r in references(e)]
+
+        for name, one, wrote in accesses(a):
+            for other, two, writes in accesses(b):
+                if name == other and (wrote or writes) and name not in self.private and not (
+                        self.same_part(one, shares[j], two, shares[k])):
+                    return True
+        return False
+
+    def same_part(self, one: Ref, first: Share, two: Ref, second: Share) -> bool:
+        """Whether each thread touches the same cells by both references."""
+        if first.how == ONE and second.how == ONE:
+            return True
+        if first.partial or second.partial:
+            if one.tensor in self.parts:
+                return first.partial and second.partial and one.tensor == two.tensor
+            if first.how != ROWS or second.how != ROWS:
+                return False
+        if not first.index or not second.index or first.extent != second.extent:
+            return False
+        axes_one = {axis for axis, s in enumerate(one.subscripts) if s.plain == first.index}
+        axes_two = {axis for axis, s in enumerate(two.subscripts) if s.plain == second.index}
+        return bool(axes_one & axes_two)
+
+
+def _partial(e: Equation, threads: int, program: Program) -> bool:
+    """Whether an equation is one thread's part of a sum, as `in_parts` writes them."""
+    shape = program.tensors[e.target].shape
+    return bool(e.ranges) and bool(shape) and shape[0] == threads and (
+        e.ranges[0].size == 1 and e.subscripts[0].plain == e.ranges[0].name)
+
+
+def _extent(r: Range) -> int:
+    assert r.size is not None and r.size.constant is not None
+    return r.size.constant
+
