@@ -63,7 +63,8 @@ def test_second_derivatives_agree_with_the_reference(case: Case) -> None:
 TEXTS = (
     "input x[N,M], W[U,M], b[U]; z[n,u] = sum(v) W[u,v]*x[n,v] + b[u]",
     "input x[N,M]; p[n,u] = exp(x[n,u])/sum(k) exp(x[n,k])",
-    "input x[N,M], w[3,3]; y[i,j] = sum(a, b) w[a,b]*x[i+a-1, j+b-1; pad 1 with 0] with i < N, j < M",
+    "input x[N,M], w[3,3]; y[i,j] = sum(a, b) w[a,b]*x[i+a-1, j+b-1; pad 1 with 0] "
+    "with i < N, j < M",
     "input x[N,M]; y[i,j] = max(a<2, b<2) x[2*i+a, 2*j+b] with i < N//2, j < M//2",
     "input x[N,M]; y[i] = sum(j <= i) x[i,j]",
     "input x[N,M]; f[i*M + j] = x[i,j]; g[i] = f[N*M - 1 - i]",

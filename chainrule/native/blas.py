@@ -14,6 +14,7 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from llvmlite import ir
@@ -143,7 +144,7 @@ def _group(names: list[str], extents: Mapping[str, int], pair: tuple[Form, Form]
     if shard in order and order[0] != shard:
         return None
     for f in pair:
-        for outer, inner in zip(order, order[1:], strict=False):
+        for outer, inner in pairwise(order):
             if f.slope(outer) != f.slope(inner) * extents[inner]:
                 return None
     return Group(tuple(order), tuple(extents[n] for n in order))
@@ -244,7 +245,7 @@ class ProductCode:
         a = self.matrix(p.left, p.rows, p.inner, at)
         b = self.matrix(p.right, p.inner, p.columns, at)
         rows, columns = p.rows, p.columns
-        if not (c[2] == 1 or columns.extent == 1 and p.shard not in columns.names):
+        if not (c[2] == 1 or (columns.extent == 1 and p.shard not in columns.names)):
             # the target lies the other way round: its transpose is the product of the others
             rows, columns = columns, rows
             c = (c[0], c[2], c[1])

@@ -19,13 +19,13 @@ from chainrule.lang.expr import (
     Number,
     Outside,
     Range,
+    Read,
     Reduce,
     Ref,
     children,
     rebuild,
 )
 from chainrule.lang.integers import Integer, Size, atom, constant, known
-from chainrule.lang.expr import Read
 from chainrule.lang.program import Equation, Program
 
 

@@ -19,7 +19,7 @@ from chainrule.native.elementary_lanes import Kit, Lanes
 
 
 @dataclass(frozen=True, slots=True)
-class _Reduction:
+class Reduction:
     """The constants of x = n ln 2 + r in one width."""
 
     log2_e: float
@@ -33,12 +33,12 @@ class _Reduction:
     tail: tuple[float, ...]  # (exp r - 1 - r)/r^2 on |r| <= 0.3472
 
 
-_SINGLE: Final = _Reduction(
+_SINGLE: Final = Reduction(
     log2_e=1.4426950408889634, ln2=0.693145751953125, rest=1.428606820309417e-06,
     adder=12582912.0, lowest=-104.0, highest=89.0, flat=-18.0, tiny=2.0**-26,
     tail=(0.5, 0.16666576266288757, 0.04166655242443085, 0.00836328137665987,
           0.0013926310930401087))  # 1e-8
-_DOUBLE: Final = _Reduction(
+_DOUBLE: Final = Reduction(
     log2_e=1.4426950408889634, ln2=0.6931471803691238, rest=1.9082149292705877e-10,
     adder=6755399441055744.0, lowest=-746.0, highest=710.0, flat=-40.0, tiny=2.0**-55,
     tail=(0.5000000000000001, 0.16666666666666669, 0.041666666666623546, 0.008333333333330016,
@@ -74,13 +74,14 @@ _ERF_RATE_BOTTOM: Final = (
     7.517372607618422e-05, 2.2765356594223416e-06, 2.206959519724161e-08)
 
 
-def _reduction(k: Kit) -> _Reduction:
+def reduction(k: Kit) -> Reduction:
+    """The constants for a kit's width."""
     return _SINGLE if k.single else _DOUBLE
 
 
 def _reduced(k: Kit, x: Lanes) -> tuple[Lanes, Lanes]:
     """x = n ln 2 + r: the number whose last bits are n, and r."""
-    c = _reduction(k)
+    c = reduction(k)
     marked = k.muladd(x, c.log2_e, c.adder)  # the fraction has fallen off: n stands at the end
     n = marked - c.adder
     return marked, k.muladd(n, -c.rest, k.muladd(n, -c.ln2, x))
@@ -88,14 +89,14 @@ def _reduced(k: Kit, x: Lanes) -> tuple[Lanes, Lanes]:
 
 def _powers_of_two(k: Kit, marked: Lanes) -> tuple[Lanes, Lanes]:
     """Two factors whose product is 2^n, since 2^n alone may be too small or too large a number."""
-    biased = k.bits(marked) - (k.pattern(_reduction(k).adder) - 2 * k.bias)
+    biased = k.bits(marked) - (k.pattern(reduction(k).adder) - 2 * k.bias)
     half = biased >> 1
     return k.reals(half << k.digits), k.reals((biased - half) << k.digits)
 
 
 def _power_of_two(k: Kit, marked: Lanes, less: int) -> Lanes:
     """2^(n - less), where that is a normal number."""
-    stored = k.bits(marked) - (k.pattern(_reduction(k).adder) - (k.bias - less))
+    stored = k.bits(marked) - (k.pattern(reduction(k).adder) - (k.bias - less))
     return k.reals(stored << k.digits)
 
 
@@ -109,39 +110,43 @@ def exp_bounded(k: Kit, x: Lanes, more: Lanes | None = None) -> Lanes:
     if more is not None:
         r = r + more
     small, large = _powers_of_two(k, marked)
-    return k.polynomial(r, (1.0, 1.0, *_reduction(k).tail)) * small * large
+    return k.polynomial(r, (1.0, 1.0, *reduction(k).tail)) * small * large
 
 
 def within_range(k: Kit, x: Lanes) -> Lanes:
     """x, or the nearest number whose exponential is still neither 0 nor infinite for certain."""
-    c = _reduction(k)
+    c = reduction(k)
     return k.at_least(c.lowest, k.at_most(c.highest, x))
 
 
 def exp(k: Kit, x: Lanes) -> Lanes:
+    """2^n exp r."""
     return exp_bounded(k, within_range(k, x))
 
 
 def exp_of_minus_size(k: Kit, x: Lanes) -> Lanes:
     """exp(-|x|), which cannot overflow."""
-    return exp_bounded(k, k.at_least(_reduction(k).lowest, -k.absolute(x)))
+    return exp_bounded(k, k.at_least(reduction(k).lowest, -k.absolute(x)))
 
 
 def _expm1_short(k: Kit, r: Lanes) -> Lanes:
     """exp(r) - 1 on the short interval, exact near 0."""
-    return k.muladd(r * r, k.polynomial(r, _reduction(k).tail), r)
+    return k.muladd(r * r, k.polynomial(r, reduction(k).tail), r)
 
 
 def _expm1_falling(k: Kit, x: Lanes) -> Lanes:
     """exp(x) - 1 for x at most 0: 2^n (exp r - 1) + (2^n - 1), whose bracket is exact."""
-    marked, r = _reduced(k, k.at_least(_reduction(k).flat, x))
+    marked, r = _reduced(k, k.at_least(reduction(k).flat, x))
     power = _power_of_two(k, marked, 0)
     return k.muladd(power, _expm1_short(k, r), power - 1.0)
 
 
 def expm1(k: Kit, x: Lanes) -> Lanes:
-    """Half the value is computed and then doubled, because 2^n itself may be too large."""
-    c = _reduction(k)
+    """exp(x) - 1, exact near 0.
+
+    Half the value is computed and then doubled, because 2^n itself may be too large a number.
+    """
+    c = reduction(k)
     marked, r = _reduced(k, k.at_least(c.flat, k.at_most(c.highest, x)))
     half = _power_of_two(k, marked, 1)
     value = k.muladd(half, _expm1_short(k, r), half - 0.5) * 2.0
@@ -167,7 +172,7 @@ def softplus(k: Kit, x: Lanes) -> Lanes:
 
 
 def tanh(k: Kit, x: Lanes) -> Lanes:
-    """-e/(2 + e) with e = expm1(-2|x|)."""
+    """-e/(2 + e) with e = expm1(-2|x|), and the sign of x."""
     e = _expm1_falling(k, k.absolute(x) * -2.0)
     return k.signed(-e / (e + 2.0), x)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from chainrule.native.elementary_exp import exp_bounded, within_range
+from chainrule.native.elementary_exp import exp_bounded, reduction, within_range
 from chainrule.native.elementary_lanes import Kit, Lanes
 
 _ROOT_HALF: Final = math.sqrt(0.5)
@@ -31,13 +31,6 @@ _ARTANH_DOUBLE: Final = (
 # log10 of 2 as a short number and a rest
 _LOG10_2_SINGLE: Final = (0.301025390625, 4.605038981195214e-06)
 _LOG10_2_DOUBLE: Final = (0.30102999566361177, 3.694239077158931e-13)
-
-
-def _ln2(k: Kit) -> tuple[float, float]:
-    """ln 2 as a number with trailing zero bits, exact when multiplied by an exponent, and a rest."""
-    if k.single:
-        return 0.693145751953125, 1.428606820309417e-06
-    return 0.6931471803691238, 1.9082149292705877e-10
 
 
 def _parts(k: Kit, x: Lanes) -> tuple[Lanes, Lanes]:
@@ -61,7 +54,7 @@ def _positive_parts(k: Kit, x: Lanes) -> tuple[Lanes, Lanes]:
 def _log_one_plus(k: Kit, f: Lanes, e: Lanes | None = None) -> Lanes:
     """e ln 2 + ln(1 + f), or ln(1 + f) alone, the small terms first."""
     half_square = f * f * 0.5
-    large, rest = _ln2(k)
+    c = reduction(k)
     if k.single:
         small = f * f * f * k.polynomial(f, _SINGLE)
     else:
@@ -70,7 +63,7 @@ def _log_one_plus(k: Kit, f: Lanes, e: Lanes | None = None) -> Lanes:
         small = s * k.muladd(z, k.polynomial(z, _ARTANH_DOUBLE), half_square)
     if e is None:
         return f - (half_square - small)
-    return k.muladd(e, large, f - (half_square - k.muladd(e, rest, small)))
+    return k.muladd(e, c.ln2, f - (half_square - k.muladd(e, c.rest, small)))
 
 
 def _at_edges(k: Kit, x: Lanes, value: Lanes) -> Lanes:
@@ -80,16 +73,19 @@ def _at_edges(k: Kit, x: Lanes, value: Lanes) -> Lanes:
 
 
 def ln(k: Kit, x: Lanes) -> Lanes:
+    """e ln 2 + ln m."""
     e, m = _positive_parts(k, x)
     return _at_edges(k, x, _log_one_plus(k, m - 1.0, e))
 
 
 def log2(k: Kit, x: Lanes) -> Lanes:
+    """e + ln m/ln 2, so that whole powers of 2 give whole numbers."""
     e, m = _positive_parts(k, x)
     return _at_edges(k, x, k.muladd(_log_one_plus(k, m - 1.0), 1 / math.log(2), e))
 
 
 def log10(k: Kit, x: Lanes) -> Lanes:
+    """e log10 2 + ln m/ln 10."""
     e, m = _positive_parts(k, x)
     large, rest = _LOG10_2_SINGLE if k.single else _LOG10_2_DOUBLE
     small = k.muladd(e, rest, _log_one_plus(k, m - 1.0) * (1 / math.log(10)))
@@ -97,7 +93,7 @@ def log10(k: Kit, x: Lanes) -> Lanes:
 
 
 def log1p(k: Kit, x: Lanes) -> Lanes:
-    """The parts of u = 1 + x, with what rounding u lost put back into f."""
+    """ln u with u = 1 + x, and what rounding u lost put back into f."""
     u = x + 1.0
     lost = x - (u - 1.0)
     e, m = _parts(k, u)
@@ -132,13 +128,13 @@ def _log_two_parts(k: Kit, x: Lanes) -> tuple[Lanes, Lanes]:
     small = cube * series
     lost = k.fused(cube, series, -small) + series * (
         k.fused(s, z, -cube) + s * k.fused(s, s, -z))
-    lost = k.muladd(cube, -1.987e-08 if k.single else 3.7e-17, lost)  # 2/3 was rounded as well
+    lost = k.muladd(cube, -1.987e-08 if k.single else 3.7e-17, lost)  # what rounding 2/3 lost
     lost = k.muladd(missing * inverse, k.muladd(z, 2.0, 2.0), lost)
-    large, rest = _ln2(k)
-    whole, part = e * large, s * 2.0
+    c = reduction(k)
+    whole, part = e * c.ln2, s * 2.0
     head = whole + part
     tail = (part - (head - whole)) + (
-        small + k.muladd(e, rest, lost))
+        small + k.muladd(e, c.rest, lost))
     total = head + tail
     return total, tail - (total - head)
 

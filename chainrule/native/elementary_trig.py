@@ -61,6 +61,7 @@ def _turned(k: Kit, turns: Lanes, sine: Lanes, cosine: Lanes) -> Lanes:
 
 
 def sin(k: Kit, x: Lanes) -> Lanes:
+    """The sine of a number of radians no larger than the reach."""
     return _turned(k, *_quarter_turn(k, x))
 
 

@@ -306,5 +306,5 @@ class _When:
 
 def _bytes(kind: ir.Type) -> int:
     if isinstance(kind, ir.IntType):
-        return max(1, kind.width // 8)
+        return max(1, int(kind.width) // 8)
     return 4 if isinstance(kind, ir.FloatType) else 8

@@ -97,7 +97,8 @@ def form(subscripts: Sequence[Integer], stored: Storage) -> Form | None:
     return Form(constant, {n: s for n, s in slopes.items() if s})
 
 
-def span(s: Integer, extents: Mapping[str, int], below: Mapping[str, int]) -> tuple[int, int] | None:
+def span(s: Integer, extents: Mapping[str, int],
+         below: Mapping[str, int]) -> tuple[int, int] | None:
     """The least and the greatest value of a subscript; None where a tensor's values are unknown.
 
     `below` bounds the values of integer tensors that can be trusted.

@@ -176,7 +176,7 @@ def _write(path: Path, code: bytes) -> None:
 @lru_cache(maxsize=1)
 def c_symbols() -> dict[str, int]:
     """Addresses of the C library's functions that generated code calls."""
-    found = {}
+    found: dict[str, int] = {}
     for library in (None, ctypes.util.find_library("m")):
         handle = ctypes.CDLL(library)
         for name in ("sched_yield", "memcpy", "memset", "memmove"):

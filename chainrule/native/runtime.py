@@ -29,6 +29,7 @@ from chainrule.native.lower import KernelCode
 from chainrule.native.machine import Library, c_symbols, host, object_code
 from chainrule.native.prepare import prepared
 from chainrule.native.schedule import Plan, Target, plan
+from chainrule.native.share import Share
 
 _LINE: Final = 64  # bytes of a line of the cache; tensors begin on one
 
@@ -106,7 +107,7 @@ def module_of(made: Plan, pointers: Mapping[str, Pointer], dtype: str, width: in
     """The LLVM module of a plan: a function a kernel, and the driver."""
     module = ir.Module("chainrule")
     elementary = Elementary(module)
-    calls = []
+    calls: list[list[tuple[Code, Share]]] = []
     for phase in made.phases:
         calls.append([])
         for kernel, share in phase:

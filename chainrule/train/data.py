@@ -4,7 +4,7 @@
     >>> data
     <Data digits: 1257 train, 180 validation, 360 test>
     >>> data.train.inputs.shape, data.train.labels[:5].tolist()
-    ((1257, 1, 8, 8), [0, 1, 3, 5, 6])
+    ((1257, 1, 8, 8), [0, 2, 3, 4, 5])
 
 `load` takes the name of a data set (`digits`, `fashion-mnist`), a file (.npz, .mat, .csv, IDX) or a
 folder (of IDX files, of `data_train.mat` and `data_test.mat`, of pictures sorted into classes). It
@@ -183,33 +183,39 @@ def _file(path: Path, reading: Reading) -> dict[str, Found]:
 
 def _folder(path: Path, reading: Reading, dtype: str, name: str) -> Data:
     """The data of a folder: IDX files, files of parts, or pictures in folders of classes."""
-    held = entries(path)
-    if any(is_idx(entry.name) for entry in held):
+    if any(is_idx(entry.name) for entry in entries(path)):
         if path.name == "fashion-mnist" and reading.classes is None:
             reading = replace(reading, classes=_GARMENTS)
         found = read_folder(path, reading)
         data = _made(found, reading, dtype, name, pixels=True)
         return replace(data, about=_FASHION_ABOUT if path.name == "fashion-mnist" else "")
-    if has_pictures(path):
+    files = _files_of_parts(path)
+    if not files and has_pictures(path):
         found, classes = read_pictures(path, reading, dtype)
-        return _made(found, replace(reading, classes=classes, channels=None), dtype, name,
+        return _made(found, replace(reading, classes=classes, channels="first"), dtype, name,
                      notes=("pixels scaled to 0..1",))
-    files: dict[str, Path] = {}
-    for entry in held:
-        part = part_of(entry.name)
-        if part is None or not (entry.name.lower().endswith((".npz", ".mat"))
-                                or is_table(Path(entry.name))):
-            continue
-        if part in files:
-            raise broken(path, f"has two files for the {part} part: {named(files[part].name)} and "
-                               f"{named(entry.name)}", "give a folder with one for each part")
-        files[part] = inside(path, entry)
     if "train" not in files:
         raise broken(path, "holds no data that are known by their names",
                      "expected data_train.mat and data_test.mat (or .npz, .csv), IDX files, or a "
                      "folder of pictures for each class")
     return _made({part: _only_part(file, reading) for part, file in in_order(files).items()},
                  reading, dtype, name)
+
+
+def _files_of_parts(folder: Path) -> dict[str, Path]:
+    """The files of a folder whose names speak of a part, such as data_train.mat."""
+    files: dict[str, Path] = {}
+    for entry in entries(folder):
+        part = part_of(entry.name)
+        known = entry.name.lower().endswith((".npz", ".mat")) or is_table(Path(entry.name))
+        if part is None or not known or entry.is_dir():
+            continue
+        if part in files:
+            raise broken(folder, f"has two files for the {part} part: {named(files[part].name)} "
+                                 f"and {named(entry.name)}",
+                         "give a folder with one for each part")
+        files[part] = inside(folder, entry)
+    return files
 
 
 def _only_part(path: Path, reading: Reading) -> Found:

@@ -13,9 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.errors import InputError, did_you_mean
+from chainrule.errors import InputError
 from chainrule.train.data_examples import Array, listed, shown
-from chainrule.train.data_files import Found, Reading, broken, in_order, named, part_of, quoted
+from chainrule.train.data_files import (
+    Found,
+    Reading,
+    broken,
+    in_order,
+    meant,
+    named,
+    part_of,
+    quoted,
+)
 
 _INPUTS = ("inputs", "input", "x", "images", "image", "data", "features")
 _ANSWERS = ("labels", "label", "y", "target", "targets", "t", "class", "classes")
@@ -35,7 +44,8 @@ def array_parts(path: Path, names: list[str], fetch: Fetch, reading: Reading) ->
     if not inputs or not answers:
         what, wanted = ("inputs", wanted_inputs) if not inputs else ("labels", wanted_answers)
         raise broken(path, f"holds no {what} ({' or '.join(wanted)}); its arrays are "
-                           f"{listed([quoted(n) for n in names])}", _suggestion(what, wanted, names))
+                           f"{listed([quoted(n) for n in names])}",
+                     _suggestion(what, wanted, names))
     for part, name in [*inputs.items(), *answers.items()]:
         if part not in inputs or part not in answers:
             missing = "labels" if part in inputs else "inputs"
@@ -71,7 +81,7 @@ def _by_part(path: Path, names: list[str], wanted: tuple[str, ...]) -> dict[str,
 
 def _suggestion(what: str, wanted: tuple[str, ...], names: list[str]) -> str | None:
     option = "inputs" if what == "inputs" else "label"
-    close = did_you_mean(wanted[0], names) if len(wanted) == 1 else None
+    close = meant(wanted[0], names) if len(wanted) == 1 else None
     return close or f"say which array they are with {option}= (--{option})"
 
 

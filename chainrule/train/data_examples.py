@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.errors import InputError, LimitError, ShapeError
+from chainrule.errors import InputError, LimitError, ShapeError, visible
 from chainrule.limits import TENSOR_BYTES
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Examples:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one input, such as (64,) or (1, 28, 28)."""
-        return self.inputs.shape[1:]
+        return tuple(self.inputs.shape[1:])
 
     @property
     def image_shape(self) -> tuple[int, int, int] | None:
@@ -169,7 +169,7 @@ class Examples:
             if array is not None:
                 little = array.astype(array.dtype.newbyteorder("<"), copy=False)
                 total.update(f"{little.dtype.str}{little.shape};".encode())
-                total.update(memoryview(little).cast("B"))
+                total.update(little.reshape(-1).view(np.uint8).data)
         total.update(repr(self.classes).encode())
         return total.hexdigest()
 
@@ -179,7 +179,8 @@ class Data:
     """What a run is given: examples to learn from, to choose settings by, and to report on.
 
     `notes` says what was done to the numbers on the way, `scaling` by how much they were shifted
-    and divided, if they were; `about` is the source and its licence. The parts agree in the shape of an input and in classes, else `ShapeError`.
+    and divided, if they were; `about` is the source and its licence. The parts agree in the shape
+    of an input and in classes, else `ShapeError`.
     """
 
     train: Examples
@@ -289,10 +290,12 @@ def shown(shape: Sequence[int]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:
-    """Some names, the many in the middle left out."""
+    """Some names as they are shown, the many in the middle left out."""
+    few = names if len(names) <= most else [*names[: most - 2], names[-1]]
+    texts = [visible(name[:60]) for name in few]
     if len(names) > most:
-        return f"{', '.join(names[: most - 2])}, …, {names[-1]} ({len(names)})"
-    return ", ".join(names) or "none"
+        return f"{', '.join(texts[:-1])}, …, {texts[-1]} ({len(names)})"
+    return ", ".join(texts) or "none"
 
 
 def _real(array: Any, what: str) -> Array:

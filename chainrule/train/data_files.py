@@ -11,12 +11,12 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from chainrule.errors import InputError, LimitError, visible
+from chainrule.errors import InputError, LimitError, did_you_mean, visible
 from chainrule.limits import DATA_BYTES
 from chainrule.train.data_examples import PARTS, Array
 
@@ -82,7 +82,12 @@ def broken(path: Path | str, what: str, hint: str | None = None) -> InputError:
     return InputError(f"{named(path)}: {what}", None, hint)
 
 
-def file_size(path: Path) -> int:
+def meant(word: str, names: Sequence[str]) -> str | None:
+    """A hint that names the closest of some names from a file, or None."""
+    return did_you_mean(word[:80], [visible(name[:80]) for name in names[:1000]])
+
+
+def file_size(path: Path, most: int = DATA_BYTES) -> int:
     """The bytes of an ordinary file; raises `InputError` or `LimitError`."""
     try:
         if not path.is_file():
@@ -91,10 +96,9 @@ def file_size(path: Path) -> int:
         size = path.stat().st_size
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
-    if size > DATA_BYTES:
-        raise LimitError(f"{named(path)}: {size:,} bytes are more than the "
-                         f"{DATA_BYTES // 2**30} GiB that one data file may have", None,
-                         "give it in parts")
+    if size > most:
+        raise LimitError(f"{named(path)}: {size:,} bytes are more than the {most:,} that one such "
+                         "file may have", None, "give it in parts")
     return size
 
 
@@ -115,28 +119,40 @@ def read_exactly(path: Path, stream: BinaryIO, count: int, what: str, offset: in
     return found
 
 
+def at_end(path: Path, stream: BinaryIO, what: str, offset: int) -> None:
+    """Refuse a stream that goes on; reading beyond the end is where checksums are compared."""
+    try:
+        more = stream.read(1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise broken(path, f"cannot be unpacked up to its end: {error}",
+                     "the file is damaged: copy it again") from None
+    if more:
+        raise broken(path, f"goes on after {what}, at byte {offset:,}")
+
+
 def opened(path: Path) -> tuple[BinaryIO, int]:
     """A data file open for reading, unpacked if it ends in .gz; and the most bytes it can hold."""
     size = file_size(path)
     try:
         if path.suffix.lower() == ".gz":
-            return gzip.open(path, "rb"), size * _DEFLATE_RATIO
+            return cast(BinaryIO, gzip.open(path, "rb")), size * _DEFLATE_RATIO
         return path.open("rb"), size
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
-def read_all(path: Path) -> bytes:
-    """The whole of a file, unpacked if it ends in .gz, up to `DATA_BYTES`."""
+def read_all(path: Path, most: int = DATA_BYTES) -> bytes:
+    """The whole of a file, unpacked if it ends in .gz, if that is no more than `most` bytes."""
+    file_size(path, most)
     stream, _ = opened(path)
     found = bytearray()
     with stream:
         try:
             while piece := stream.read(_PIECE):
                 found += piece
-                if len(found) > DATA_BYTES:
-                    raise LimitError(f"{named(path)}: unpacks to more than the "
-                                     f"{DATA_BYTES // 2**30} GiB that one data file may have")
+                if len(found) > most:
+                    raise LimitError(f"{named(path)}: unpacks to more than the {most:,} bytes that "
+                                     "one such file may have")
         except (OSError, EOFError, zlib.error) as error:
             raise broken(path, f"cannot be unpacked beyond byte {len(found):,}: {error}",
                          "the file is damaged: copy it again") from None

@@ -23,6 +23,7 @@ from chainrule.train.data_examples import Array, shown
 from chainrule.train.data_files import (
     Found,
     Reading,
+    at_end,
     broken,
     entries,
     in_order,
@@ -63,9 +64,7 @@ def read_idx(path: Path) -> Array:
                                f"{start + count:,}; the file can hold {most:,} at most",
                          "the file is cut short: copy it again")
         numbers = read_exactly(path, stream, count, f"its {shown(lengths)} numbers", start)
-        if stream.read(1):
-            raise broken(path, f"goes on after its {shown(lengths)} numbers, at byte "
-                               f"{start + count:,}")
+        at_end(path, stream, f"its {shown(lengths)} numbers", start + count)
     array: Array = np.ndarray(lengths, dtype, numbers)
     return array.astype(dtype.newbyteorder("="), copy=False)
 

@@ -15,6 +15,7 @@ Source: the Netpbm manual, pages pgm(5) and ppm(5), https://netpbm.sourceforge.n
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
@@ -44,6 +45,9 @@ NETPBM = (".pgm", ".ppm", ".pnm")
 OTHERS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 SUFFIXES = NETPBM + OTHERS
 _FORMS = ("PNG", "JPEG", "BMP", "WEBP")
+_FILE_BYTES = 16 * IMAGE_PIXELS
+_HEADER_BYTES = 4096
+_TEXT_PIXELS = IMAGE_PIXELS // 16  # numbers as text take much room while they are read
 _HEADER = re.compile(rb"(P[2356])(?:\s|#[^\n]{0,500}\n)+" + rb"(\d{1,9})(?:\s|#[^\n]{0,500}\n)+" * 2
                      + rb"(\d{1,9})(?:#[^\n]{0,500}\n)?\s")
 
@@ -186,8 +190,8 @@ def _picture(path: Path, wish: _Wish) -> Array:
 
 def read_netpbm(path: Path) -> Array:
     """A PGM or PPM picture, in text (P2, P3) or bytes (P5, P6): (1 or 3, height, width), 0 to 1."""
-    content = read_all(path)
-    head = _HEADER.match(content)
+    content = read_all(path, _FILE_BYTES)
+    head = _HEADER.match(content[:_HEADER_BYTES])
     if head is None:
         raise broken(path, f"starts with {quoted(content[:12].decode('latin-1'))}; a PGM or PPM "
                            "picture starts with P2, P3, P5 or P6, width, height and largest value")
@@ -198,16 +202,18 @@ def read_netpbm(path: Path) -> Array:
         raise broken(path, f"has the largest value {top}, expected 1 to 65535")
     count = width * height * channels
     if head[1] in (b"P2", b"P3"):
+        if width * height > _TEXT_PIXELS:
+            raise LimitError(f"{named(path)}: {width:,} × {height:,} pixels as text are more than "
+                             f"{_TEXT_PIXELS:,}", None, "write it in bytes: P5 or P6")
         words = re.sub(rb"#[^\n]*", b"", content[head.end() :]).split(maxsplit=count)[:count]
         if not all(word.isdigit() and len(word) < 7 for word in words):
             wrong = next(word for word in words if not word.isdigit() or len(word) > 6)
             raise broken(path, f"holds {quoted(wrong.decode('latin-1'))} among its pixels")
         pixels = np.array([int(word) for word in words], np.int64)
     else:
-        size = count * (1 if top < 256 else 2)
-        body = content[head.end() : head.end() + size]
-        pixels = np.frombuffer(body[: len(body) // (size // count) * (size // count)],
-                               "u1" if top < 256 else ">u2")
+        dtype = np.dtype("u1" if top < 256 else ">u2")
+        whole = min(count, (len(content) - head.end()) // dtype.itemsize)
+        pixels = np.ndarray((whole,), dtype, content, head.end())
     if pixels.size < count:
         raise broken(path, f"has {pixels.size:,} of the {count:,} numbers that {width} × {height} "
                            "pixels take", "the file is cut short: copy it again")
@@ -231,20 +237,21 @@ def _with_pillow(path: Path, wish: _Wish) -> Array:
     except ImportError:
         raise InputError(f"{named(path)}: this picture needs Pillow, which is not installed", None,
                          "pip install 'chainrule[data]'; PGM and PPM need nothing") from None
-    content = read_all(path)
+    content = read_all(path, _FILE_BYTES)
     forms = [*_FORMS, "PPM"] if path.suffix.lower() in NETPBM else list(_FORMS)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow warns of a bomb before it refuses one
+            warnings.simplefilter("ignore")  # of metadata that are not used
+            warnings.simplefilter("error", pillow.DecompressionBombWarning)
             with pillow.open(BytesIO(content), formats=forms) as image:
                 _check_pixels(path, *image.size)
                 if getattr(image, "n_frames", 1) > 1:
                     raise broken(path, f"has {image.n_frames} frames, expected one picture")
                 return _pixels(path, ops.exif_transpose(image), wish, pillow)
-    except (pillow.DecompressionBombError, Warning) as error:
+    except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
         raise LimitError(f"{named(path)}: {error}") from None
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError,
-            OverflowError, ZeroDivisionError) as error:  # what Pillow's readers raise on damage
+            OverflowError, ZeroDivisionError, struct.error) as error:  # on damage
         raise broken(path, f"cannot be read as a picture: {str(error)[:100]}",
                      "the file is damaged, or its name says another form") from None
 
@@ -254,10 +261,10 @@ def _pixels(path: Path, image: Any, wish: _Wish, pillow: Any) -> Array:
     deep = image.mode.startswith("I;16")
     if image.mode not in ("1", "L", "RGB", "P", "RGBA", "LA", "CMYK", "YCbCr") and not deep:
         raise broken(path, f"has pixels of the kind {image.mode}, expected grey or colour")
-    if image.mode in ("RGBA", "LA") or "transparency" in image.info:
-        if image.convert("RGBA").getextrema()[3][0] < 255:
-            raise broken(path, "has pixels that one can see through: their colour is not known",
-                         "lay it on a background first")
+    veiled = image.mode in ("RGBA", "LA") or "transparency" in image.info
+    if veiled and image.convert("RGBA").getextrema()[3][0] < 255:
+        raise broken(path, "has pixels that one can see through: their colour is not known",
+                     "lay it on a background first")
     grey = deep or image.mode in ("1", "L", "LA")
     wanted = wish.channels or (1 if grey else 3)
     if deep and (wanted == 3 or wish.size is not None):

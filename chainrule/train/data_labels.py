@@ -45,8 +45,9 @@ def settled(parts: Mapping[str, Found], reading: Reading) -> dict[str, Examples]
 
 
 def _column(found: Found) -> Array:
-    """The answers with a single column as (n,)."""
+    """The answers with a single column as (n,), reals of any width as float64."""
     a = found.answers
+    a = a.astype(np.float64, copy=False) if a.dtype.kind == "f" else a
     return a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a
 
 
@@ -116,7 +117,8 @@ def _positions(found: Found, a: Array) -> Array:
         raise InputError(f"{found.origin}: row {row} (from 0) of the targets is [{cells}"
                          f"{', …' if a.shape[1] > 12 else ''}]: one-hot targets have exactly one "
                          "1, and zeros", None, "for real targets, task=\"regress\"")
-    return np.argmax(a, axis=1).astype(np.int64)
+    positions: Array = np.argmax(a, axis=1)
+    return positions
 
 
 def _not_labels(found: Found, what: str) -> Array:

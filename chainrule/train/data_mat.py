@@ -42,6 +42,7 @@ _COMPLEX = 0x08
 _HEADER = 128
 _PIECE = 2**24
 _OVERHEAD = 2**16  # bytes of an array's element besides its numbers: flags, axes, name, filling
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _HINT = "in MATLAB, save('file.mat', '-v7', 'inputs', 'target')"
 
 
@@ -77,7 +78,7 @@ def read_mat(path: Path, reading: Reading) -> dict[str, Found]:
 
 def _byte_order(path: Path, content: memoryview) -> str:
     """"<" or ">", from the mark at the end of the header."""
-    if bytes(content[:8]) == b"\x89HDF\r\n\x1a\n" or bytes(content[512:520]) == b"\x89HDF\r\n\x1a\n":
+    if _HDF5 in (bytes(content[:8]), bytes(content[512:520])):
         raise broken(path, "is of version 7.3, which is HDF5; versions 5 to 7 are read", _HINT)
     if len(content) < _HEADER:
         raise broken(path, f"has {len(content)} bytes; a .mat file starts with a header of "

@@ -27,6 +27,7 @@ from chainrule.train.data_examples import Array, shown
 from chainrule.train.data_files import (
     Found,
     Reading,
+    at_end,
     broken,
     file_size,
     named,
@@ -85,8 +86,7 @@ def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: 
                 raise broken(path, f"{what} has {shown(shape)} numbers by its header, {count:,} "
                                    f"bytes; the archive holds {member.file_size - start:,} for it")
             numbers = read_exactly(path, found, count, what, start)
-            if stream.read(1):  # reads to the end, where the checksum is compared
-                raise broken(path, f"{what} goes on after its {count:,} bytes")
+            at_end(path, found, what, start + count)
     except _ODD as error:
         raise broken(path, f"{what} cannot be unpacked: {error}",
                      "the file is damaged: copy it again") from None

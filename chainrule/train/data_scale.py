@@ -50,13 +50,13 @@ class Scaling:
         if inputs.shape[1:] != np.broadcast_shapes(inputs.shape[1:], self.shift.shape):
             raise ShapeError(f"inputs of {shown(inputs.shape[1:])} cannot be scaled by what was "
                              f"measured on {shown(self.shift.shape)}")
-        result = inputs - self.shift.astype(inputs.dtype)
+        result: Array = inputs - self.shift.astype(inputs.dtype)
         result /= self.divisor.astype(inputs.dtype)
         return result
 
     def undo(self, inputs: Array) -> Array:
         """The inputs as they were, to rounding."""
-        result = inputs * self.divisor.astype(inputs.dtype)
+        result: Array = inputs * self.divisor.astype(inputs.dtype)
         result += self.shift.astype(inputs.dtype)
         return result
 

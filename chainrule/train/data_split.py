@@ -2,16 +2,16 @@
 
 A split is written as fractions, `0.8/0.1/0.1`, or as counts, `rest/5000/10000`, always in the order
 train/validation/test. It is *stratified*: every part has each class in the proportion in which the
-data have it, to within rounding. It depends on the seed and the number of examples and nothing
-else: the order comes from a counter-based generator (SplitMix64), so that example 17 draws the same
-key on every machine, with every version of NumPy, whatever was drawn before.
+data have it, to within rounding. It depends on the seed and the labels and on nothing else: the
+order comes from a counter-based generator (SplitMix64), so that example 17 draws the same key on
+every machine, with every version of NumPy, whatever was drawn before.
 
     >>> permutation(5, seed=0).tolist()
-    [1, 2, 0, 3, 4]
+    [2, 0, 3, 1, 4]
 
-How the examples are dealt: they are laid out class by class, in the drawn order within a class; each
-part's places are spread evenly over that row. So each part gets exactly the number that it
-should, and from each class the share that it should, give or take one.
+How the examples are dealt: they are laid out class by class, in the drawn order within a class;
+each part's places are spread evenly over that row. So each part gets exactly the number that it
+should, and from each class the share that it should, give or take one or two.
 """
 
 from __future__ import annotations
@@ -28,17 +28,20 @@ Split = str | Sequence[float | int | str]
 
 _GOLDEN = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio, odd: SplitMix64's increment
 _MASK = 2**64 - 1
+_SPLITS = -1  # the stream that no epoch has
 _HINT = "write train/validation/test, such as 0.8/0.1/0.1, or counts, such as rest/200/360"
 
 
 def keys(count: int, seed: int, stream: int = 0) -> Array:
     """The random 64-bit numbers of cells 0 .. count - 1, each a function of (seed, stream, cell).
 
+    Seeds and streams count modulo 2**64. Stream -1 is that of the splits.
+
     Source: G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number Generators",
     OOPSLA 2014 (SplitMix64, as in `java.util.SplittableRandom`).
 
     >>> [hex(k) for k in keys(2, seed=0)]
-    ['0x299adfc4c2c78bbd', '0x2bf8c13f3bbd0c12']
+    ['0xa706dd2f4d197e6f', '0xb382a305f4414f5e']
     """
     start = _mixed(np.array([seed & _MASK], np.uint64))
     start = _mixed(start ^ np.uint64((stream + 1) * _GOLDEN & _MASK))
@@ -78,8 +81,8 @@ def sizes(split: Split, count: int) -> tuple[int, ...]:
         map(str, split))
     text = "/".join(words)[:80]
     if not 2 <= len(words) <= len(PARTS):
-        raise InputError(f"the split {text!r} has {len(words)} numbers, expected 2 or 3", None,
-                         _HINT)
+        raise InputError(f"the split {text!r} has {len(words)} part{'s' * (len(words) != 1)}, "
+                         "expected 2 or 3", None, _HINT)
     numbers = [None if word == "rest" else _number(word, text) for word in words]
     given = [number for number in numbers if number is not None]
     if any(n.denominator > 1 for n in given) or any("." in word for word in words):
@@ -147,9 +150,9 @@ def stratified(labels: Array, numbers: Sequence[int], seed: int = 0) -> list[Arr
     """The rows of each part of a split into these numbers, alike in every class.
 
     >>> [rows.tolist() for rows in stratified(np.array([0, 0, 0, 1, 1, 1]), [4, 2], seed=1)]
-    [[0, 1, 4, 5], [2, 3]]
+    [[1, 2, 4, 5], [0, 3]]
     """
-    order = permutation(labels.size, seed)
+    order = permutation(labels.size, seed, _SPLITS)
     order = order[np.argsort(labels[order], kind="stable")]  # class by class
     part = np.repeat(np.arange(len(numbers)), numbers)
     places = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in numbers])

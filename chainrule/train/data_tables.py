@@ -15,16 +15,15 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from io import StringIO
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from chainrule.errors import LimitError, did_you_mean
+from chainrule.errors import LimitError
 from chainrule.limits import TENSOR_BYTES
 from chainrule.train.data_examples import listed
-from chainrule.train.data_files import Found, Reading, broken, named, quoted, read_all
+from chainrule.train.data_files import Found, Reading, broken, meant, named, quoted, read_all
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".data")
 _MISSING = {"", "?", "na", "n/a", "nan", "null", "none", "-", "."}
@@ -40,7 +39,7 @@ class _Table:
     answers: list[int]  # the columns that are labels or targets
     inputs: array[float] = field(default_factory=lambda: array("d"))
     labels: list[str] = field(default_factory=list)
-    count: int = 0
+    lines: array[int] = field(default_factory=lambda: array("q"))  # where each example stands
 
 
 def is_table(path: Path) -> bool:
@@ -72,9 +71,9 @@ def read_table(path: Path, reading: Reading) -> dict[str, Found]:
     begin = [] if header else [first]
     for number, row in chain(begin, [second] if second else [], lines):
         _take(table, number, row)
-    if not table.count:
+    if not table.lines:
         raise broken(path, "has names of columns and no line of numbers below them")
-    inputs = np.frombuffer(table.inputs, np.float64).reshape(table.count, -1)
+    inputs = np.frombuffer(table.inputs, np.float64).reshape(len(table.lines), -1)
     return {"train": Found(inputs, _answers(table), named(path))}
 
 
@@ -87,14 +86,19 @@ def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
         line = content.count(b"\n", 0, error.start) + 1
         raise broken(path, f"line {line}: byte {error.start:,} is not UTF-8",
                      "save the table as UTF-8") from None
+    zero = content.find(b"\0")
+    if zero >= 0:
+        line = content.count(b"\n", 0, zero) + 1
+        raise broken(path, f"line {line}: byte {zero:,} is 0, which "
+                           "no text has", "is it a table, saved as text?")
     del content
-    lines = StringIO(text, newline="")
-    mark = delimiter or _delimiter(lines)
-    lines.seek(0)
+    if "\n" not in text:
+        text = text.replace("\r", "\n")  # as spreadsheets on a Mac once wrote
+    mark = delimiter or _delimiter(_lines(text))
     if len(mark) != 1 or mark in "\"\r\n":
         raise broken(path, f"columns cannot be divided by {quoted(mark)}; expected one character")
     blank = mark == " "
-    reader = csv.reader(lines, delimiter=mark, skipinitialspace=True, strict=True)
+    reader = csv.reader(_lines(text), delimiter=mark, skipinitialspace=True, strict=True)
     last = 0
     try:
         for row in reader:
@@ -105,6 +109,15 @@ def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
                 yield start, row
     except csv.Error as error:
         raise broken(path, f"line {reader.line_num}: {error}") from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text with their ends; the whole of them as a list would take much room."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _delimiter(lines: Iterable[str]) -> str:
@@ -137,8 +150,8 @@ def _label_columns(
     """The columns that are the label, or the targets."""
     if label is None:
         return [len(names) - 1]
-    if isinstance(label, int) or label.strip().removeprefix("-").isdecimal() and (
-            label.strip() not in names):
+    if isinstance(label, int) or (label.strip().removeprefix("-").isdecimal() and (
+            label.strip() not in names)):
         column = int(label)
         if not -len(names) <= column < len(names):
             raise broken(path, f"there is no column {column}; there are {len(names)}, from 0")
@@ -147,7 +160,7 @@ def _label_columns(
     for word in wanted:
         if names.count(word) != 1:
             what = "no column" if word not in names else "more than one column"
-            hint = did_you_mean(word, names) or f"its columns are {listed(names)}"[:200]
+            hint = meant(word, names) or f"its columns are {listed(names)}"[:200]
             raise broken(path, f"there is {what} {quoted(word)}",
                          hint if header else "its first line does not name columns: give a number")
     if len(set(wanted)) == len(names):
@@ -174,7 +187,7 @@ def _take(table: _Table, number: int, row: list[str]) -> None:
         sound = False
     if not sound or "_" in "".join(fields):
         _complain(table, number, row)
-    table.count += 1
+    table.lines.append(number)
     if len(table.inputs) * 8 > TENSOR_BYTES:
         raise LimitError(f"{named(table.path)}, line {number}: more than "
                          f"{TENSOR_BYTES // 2**30} GiB of numbers")
@@ -212,13 +225,14 @@ def _answers(table: _Table) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]
                    None)
     if missing is not None:
         column = table.names[table.answers[missing % width]]
-        raise broken(table.path, f"example {missing // width} (from 0) has no label in "
-                                 f"{quoted(column)}: found {quoted(table.labels[missing])}")
+        raise broken(table.path, f"line {table.lines[missing // width]}, {quoted(column)}: the "
+                                 f"label is missing: found {quoted(table.labels[missing])}")
     if all(n is not None for n in numbers):
         found = np.array(numbers, np.float64)
         return found.reshape(-1, width) if width > 1 else found
     if width > 1:
-        word = next(w for w, n in zip(table.labels, numbers, strict=True) if n is None)
-        raise broken(table.path, f"several columns are targets and one holds {quoted(word)}: "
-                                 "expected numbers")
+        wrong = next(k for k, n in enumerate(numbers) if n is None)
+        raise broken(table.path, f"line {table.lines[wrong // width]}: several columns are "
+                                 f"targets, and one holds {quoted(table.labels[wrong])}: expected "
+                                 "numbers")
     return np.array(table.labels, dtype=np.str_)
