@@ -29,13 +29,14 @@ from chainrule.lang.expr import (
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Program, fresh
 from chainrule.native.kernels import references
+from chainrule.native.rewrite import rewritten
 
 
 def prepared(program: Program) -> Program:
     """The program, of numbers for sizes, in the forms that kernels are made from."""
     program = needed(split(program))
     program = replace(program, equations=tuple(map(summed, program.equations)))
-    return merged(program)
+    return merged(rewritten(program))
 
 
 def needed(program: Program) -> Program:

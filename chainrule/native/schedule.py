@@ -21,6 +21,7 @@ from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Program
 from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.kernels import Form, Kernel, Storage, form, references, storage
+from chainrule.native.layout import laid_out, margins
 from chainrule.native.share import ROWS, SPLIT, Share, Shared, shared
 
 _TILE: Final = 16  # most values of one index in a tile
@@ -56,10 +57,17 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     `examples` are axes of inputs (tensor and number) that threads may take parts of.
     """
     program, same = in_place(cleared(program))
-    stored = _storages(program)
-    program = with_products(program, stored)
-    found = shared(program, examples, threads)
-    stored = _storages(found.program)
+    program = with_products(program, _storages(program, {}, {}))
+    fixed = {name for name, _ in examples}
+    found = shared(program, examples, threads, {*same.values()})
+    turned, last = laid_out(found.program, target.width, fixed)
+    if turned is not found.program:
+        found = shared(turned, examples, threads, {*same.values()}, again=True)
+    for new, old in same.items():  # one memory, one order
+        if old in last or new in last:
+            axis = last.get(old, last.get(new, 0))
+            last[old] = last[new] = axis
+    stored = _storages(found.program, last, margins(found.program, {*fixed, *same}))
     below = {name: t.below.constant for name, t in found.program.tensors.items()
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
     kernels: list[Kernel | Product] = []
@@ -129,9 +137,16 @@ def with_products(program: Program, stored: Mapping[str, Storage]) -> Program:
     return replace(program, equations=tuple(equations))
 
 
-def _storages(program: Program) -> dict[str, Storage]:
-    return {name: storage(_shape(program, name), kind=_kind(program, name))
-            for name in program.tensors}
+def _storages(program: Program, last: Mapping[str, int],
+              around: Mapping[str, list[tuple[int, int]]]) -> dict[str, Storage]:
+    """Where the cells of all tensors are; `last` says which axis is innermost."""
+    found = {}
+    for name in program.tensors:
+        shape = _shape(program, name)
+        axis = last.get(name, len(shape) - 1)
+        order = [*(k for k in range(len(shape)) if k != axis), *([axis] if shape else [])]
+        found[name] = storage(shape, order, _kind(program, name), around.get(name))
+    return found
 
 
 def _shape(program: Program, name: str) -> tuple[int, ...]:

@@ -60,13 +60,14 @@ class Shared:
 
 
 def shared(program: Program, examples: Collection[Axis], threads: int,
-           kept: Collection[str] = ()) -> Shared:
+           kept: Collection[str] = (), again: bool = False) -> Shared:
     """The program shared among threads; `examples` are axes along which it may be split.
 
-    `kept` names tensors that are read from outside: they have one place for all threads.
+    `kept` names tensors that are read from outside: they have one place for all threads. `again`
+    says that its sums are in parts already.
     """
     rows = axes_of_examples(program, examples)
-    if threads > 1:
+    if threads > 1 and not again:
         program = in_parts(program, rows, threads)
         rows = axes_of_examples(program, examples)
     work = _Sharing(program, rows, threads, kept)
