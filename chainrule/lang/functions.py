@@ -192,7 +192,7 @@ _ENTRIES: tuple[Function, ...] = (
              ("call", "min"), "the smaller argument passes its derivative; a tie splits it in two",
              kinks=(Kink(_same, _F(1, 2), _F(0), _F(1)), Kink(_same, _F(1, 2), _F(0), _F(1), 1)),
              sample=((-3, 3), (-3, 3)), edges=((1.0, 1.0),), cost="compare"),
-    Function("relu", 1, lambda m, x: m.where(x > 0, x, m.where(x <= 0, x * 0 + 0, x)),
+    Function("relu", 1, lambda m, x: m.where(x > 0, x, m.where(x <= 0, m.number(0), x)),
              (lambda x, y: select(call("gt", x, ZERO), ONE, ZERO),),
              ("call", "ReLU"), "ReLU passes positive numbers and stops the others",
              kinks=(Kink(_argument, _F(0), _F(0), _F(1)),), aliases=("ReLU", "Relu"),
