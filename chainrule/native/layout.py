@@ -21,17 +21,19 @@ from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.kernels import affine, references
 
 
-def laid_out(program: Program, width: int,
-             fixed: Collection[str] = ()) -> tuple[Program, dict[str, int]]:
+def laid_out(program: Program, width: int, fixed: Collection[str] = (),
+             rows: Collection[tuple[str, int]] = ()) -> tuple[Program, dict[str, int]]:
     """The program (with copies where two orders are wanted) and each tensor's innermost axis.
 
-    Tensors in `fixed` keep the order of their axes.
+    Tensors in `fixed` keep the order of their axes; `rows` are axes of examples, which stay outside.
     """
-    return _Layout(program, width, fixed).run()
+    return _Layout(program, width, fixed, rows).run()
 
 
 class _Layout:
-    def __init__(self, program: Program, width: int, fixed: Collection[str]) -> None:
+    def __init__(self, program: Program, width: int, fixed: Collection[str],
+                 rows: Collection[tuple[str, int]]) -> None:
+        self.rows = rows
         self.width = width
         self.tensors = dict(program.tensors)
         self.program = program
@@ -67,6 +69,8 @@ class _Layout:
             axes = [(ref, axis) for ref in refs
                     for axis, s in enumerate(ref.subscripts) if r.name in s.indices()]
             plain = all(ref.subscripts[axis].plain == r.name for ref, axis in axes)
+            if any((ref.tensor, axis) in self.rows for ref, axis in axes):
+                continue
             if not plain or not any(ref is refs[0] for ref, _ in axes):
                 continue
             if len({id(ref) for ref, _ in axes}) != len(axes):

@@ -35,7 +35,8 @@ from chainrule.native.rewrite import rewritten
 def prepared(program: Program) -> Program:
     """The program, of numbers for sizes, in the forms that kernels are made from."""
     program = needed(split(program))
-    program = replace(program, equations=tuple(map(summed, program.equations)))
+    program = replace(program, equations=tuple(
+        summed(indexed(e, program)) for e in program.equations))
     return merged(rewritten(program))
 
 
@@ -48,6 +49,20 @@ def needed(program: Program) -> Program:
             kept.append(equation)
             wanted.update(r.tensor for r in references(equation))
     return replace(program, equations=tuple(reversed(kept)))
+
+
+def indexed(e: Equation, program: Program) -> Equation:
+    """`y[o,0] += body` as `y[o,z] += body` with one value of z, where the axis has one cell."""
+    shape = program.tensors[e.target].shape
+    subscripts, ranges = list(e.subscripts), list(e.ranges)
+    taken = {r.name: 0 for r in ranges} | dict.fromkeys(bound_indices(e.body), 0)
+    for axis, (s, size) in enumerate(zip(e.subscripts, shape, strict=True)):
+        if s == 0 and size == 1:
+            name = fresh("z", taken)
+            taken[name] = 0
+            subscripts[axis] = index(name)
+            ranges.append(Range(name, size))
+    return replace(e, subscripts=tuple(subscripts), ranges=tuple(ranges))
 
 
 def summed(e: Equation) -> Equation:
@@ -83,7 +98,8 @@ def total(e: Equation, shape: tuple[Integer, ...]) -> bool:
     if not e.plain or e.dropping:
         return False
     sizes = {r.name: r.size for r in e.ranges}
-    return len(e.ranges) == len(shape) and all(
+    return all(r.size == 1 or any(s.plain == r.name for s in e.subscripts)
+               for r in e.ranges) and len(e.ranges) == len(shape) and all(
         sizes.get(s.plain or "") == size for s, size in zip(e.subscripts, shape, strict=True))
 
 

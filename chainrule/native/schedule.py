@@ -22,7 +22,7 @@ from chainrule.lang.program import Equation, Program
 from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.kernels import Form, Kernel, Storage, form, references, storage
 from chainrule.native.layout import laid_out, margins
-from chainrule.native.share import ROWS, SPLIT, Share, Shared, shared
+from chainrule.native.share import ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 _TILE: Final = 16  # most values of one index in a tile
 
@@ -60,7 +60,8 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     program = with_products(program, _storages(program, {}, {}))
     fixed = {name for name, _ in examples}
     found = shared(program, examples, threads, {*same.values()})
-    turned, last = laid_out(found.program, target.width, fixed)
+    rows = axes_of_examples(found.program, examples)
+    turned, last = laid_out(found.program, target.width, fixed, rows)
     if turned is not found.program:
         found = shared(turned, examples, threads, {*same.values()}, again=True)
     for new, old in same.items():  # one memory, one order
