@@ -30,7 +30,8 @@ def images() -> Any:
 
 
 def normalised() -> Any:  # no bias before a batch norm: its gradient is 0, which Adam enlarges
-    body = nn.Sequential(nn.Linear(9, 16, bias=False), nn.BatchNorm1d(16), nn.GELU(), nn.LayerNorm(16),
+    body = nn.Sequential(nn.Linear(9, 16, bias=False), nn.BatchNorm1d(16), nn.GELU(),
+                         nn.LayerNorm(16),
                          nn.Linear(16, 4))
     return nn.Network(body, 9, loss="CrossEntropyLoss", training=True), (9,), 4
 

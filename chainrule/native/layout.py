@@ -25,7 +25,8 @@ def laid_out(program: Program, width: int, fixed: Collection[str] = (),
              rows: Collection[tuple[str, int]] = ()) -> tuple[Program, dict[str, int]]:
     """The program (with copies where two orders are wanted) and each tensor's innermost axis.
 
-    Tensors in `fixed` keep the order of their axes; `rows` are axes of examples, which stay outside.
+    Tensors in `fixed` keep the order of their axes; `rows` are axes of examples, which stay
+    outermost.
     """
     return _Layout(program, width, fixed, rows).run()
 
