@@ -29,6 +29,7 @@ _WHERE = {
     "derive": (_FRONTEND, "derive"),
     "expand_dims": (_VARIABLES, "expand_dims"),
     "formula": (_FRONTEND, "formula"),
+    "gradcheck": ("chainrule.train.gradcheck", "gradcheck"),
     "gradient": (_FRONTEND, "gradient_of"),
     "index_number_matrix": ("chainrule.personal", "index_number_matrix"),
     "input": (_VARIABLES, "input"),
@@ -58,8 +59,8 @@ def __getattr__(name: str) -> Any:
     if name in _WHERE:
         module, attribute = _WHERE[name]
         found = getattr(import_module(module), attribute)
-    elif name == "nn":
-        found = import_module("chainrule.nn")
+    elif name in ("nn", "train"):
+        found = import_module(f"chainrule.{name}")
     elif name.startswith("_"):
         raise AttributeError(name)
     else:

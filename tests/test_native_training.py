@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ pytest.importorskip("llvmlite")
 from chainrule import nn
 from chainrule.errors import ChainruleError
 from chainrule.formulas.optimisers import OPTIMISERS
+from chainrule.native import runtime
 from chainrule.native.training import make_runner
 from chainrule.train.runner import ReferenceRunner
 from chainrule.train.step import Step, training_step
@@ -100,3 +102,19 @@ def test_labels_out_of_their_range_are_refused_before_a_step_is_taken() -> None:
         native.run(data, np.array([0]), None, {step.rate: np.array([0.1])})
     for name, value in before.items():
         np.testing.assert_array_equal(native.state[name], value)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_working_by_chunks_of_examples_changes_nothing(
+        threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = partial(runtime.Target, cache=6000)
+    monkeypatch.setattr(runtime, "Target", small)
+    step, native, reference, data = pair(images, "momentum", threads, batch=11)
+    chunks = [run.chunk for phase in native.machinery.plan.phases for run in phase]
+    assert any(0 < chunk < 5 for chunk in chunks), chunks
+    starts, rates = np.arange(4) * 7, {step.rate: np.full(4, 0.05)}
+    found = native.run(data, starts, None, rates)
+    wanted = reference.run(data, starts, None, rates)
+    np.testing.assert_allclose(found[step.loss], wanted[step.loss], 1e-9)
+    for name, value in reference.state.items():
+        np.testing.assert_allclose(native.state[name], value, 1e-7, 1e-9, err_msg=name)

@@ -36,6 +36,8 @@ COMMANDS: Final = {
     "size": "Size a network: shapes, parameters, operations, receptive fields.",
     "convolve": "Work a convolution by hand: size, windows, gradients.",
     "conv": "Find the kernels, strides, paddings and dilations that give a size.",
+    "train": "Train a network on data.",
+    "gradcheck": "Check gradients, and say which term is wrong.",
     "formulas": "List the library of layers and losses, or derive one of them.",
     "functions": "List the functions of the language, with their derivatives.",
     "doctor": "Say what is installed and whether it works.",

@@ -15,8 +15,9 @@ _CORE = ("numpy", "mpmath", "click")
 _EXTRAS = {
     "native": ("llvmlite", "scipy", "threadpoolctl"),
     "plot": ("matplotlib",),
+    "train": ("safetensors", "rich"),
 }
-_FOR = {"native": "compiled training", "plot": "chainrule plot"}
+_FOR = {"native": "compiled training", "plot": "pictures", "train": "checkpoints and progress"}
 
 
 @click.command("doctor")

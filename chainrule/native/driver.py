@@ -43,14 +43,22 @@ class Code(Protocol):
     tensors: list[str]
 
 
-def drive(module: ir.Module, calls: list[list[tuple[Code, Share]]],
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Kernels called in turn; with `chunk`, for so many examples at a time."""
+
+    calls: list[tuple[Code, Share]]
+    chunk: int = 0
+
+
+def drive(module: ir.Module, calls: list[list[Calls]],
           pointers: Mapping[str, Pointer], threads: int) -> ir.Function:
     """Write `steps` for phases of kernels, each with how it is shared."""
     return _Driver(module, calls, pointers, threads).emit()
 
 
 class _Driver:
-    def __init__(self, module: ir.Module, calls: list[list[tuple[Code, Share]]],
+    def __init__(self, module: ir.Module, calls: list[list[Calls]],
                  pointers: Mapping[str, Pointer], threads: int) -> None:
         self.module, self.calls, self.pointers, self.threads = module, calls, pointers, threads
         kinds = [POINTER, POINTER, I64, POINTER, I64, POINTER]
@@ -64,7 +72,7 @@ class _Driver:
         b = self.b
         fixed = {name: self.fixed(name) for name in self.pointers}
         bounds = {extent: self.bounds(extent) for extent in dict.fromkeys(
-            share.extent for phase in self.calls for _, share in phase)}
+            share.extent for phase in self.calls for run in phase for _, share in run.calls)}
         head, body, done = (self.function.append_basic_block(n) for n in ("head", "step", "done"))
         entry = b.block
         b.branch(head)
@@ -75,8 +83,8 @@ class _Driver:
         b.position_at_end(body)
         start = b.load(b.gep(self.starts, [step], source_etype=I64), typ=I64)
         for phase in self.calls:
-            for code, share in phase:
-                self.call(code, share, fixed, bounds, step, start)
+            for run in phase:
+                self.run(run, fixed, bounds, step, start)
             if self.threads > 1:
                 b.call(self.barrier(), [self.meeting])
         step.add_incoming(b.add(step, ir.Constant(I64, 1)), b.block)
@@ -102,6 +110,34 @@ class _Driver:
         low = b.sdiv(b.mul(self.thread, size), count)
         following = b.add(self.thread, ir.Constant(I64, 1))
         return low, b.sdiv(b.mul(following, size), count)
+
+    def run(self, run: Calls, fixed: Mapping[str, ir.Value],
+            bounds: Mapping[int, tuple[ir.Value, ir.Value]], step: ir.Value,
+            start: ir.Value) -> None:
+        """The kernels of a run, chunk after chunk of this thread's examples."""
+        if not run.chunk:
+            for code, share in run.calls:
+                self.call(code, share, fixed, bounds, step, start)
+            return
+        b = self.b
+        extent = run.calls[0][1].extent
+        low, high = bounds[extent]
+        head, body, done = (self.function.append_basic_block(n)
+                            for n in ("chunks", "chunk", "chunked"))
+        before = b.block
+        b.branch(head)
+        b.position_at_end(head)
+        at = b.phi(I64)
+        at.add_incoming(low, before)
+        b.cbranch(b.icmp_signed("<", at, high), body, done)
+        b.position_at_end(body)
+        end = b.add(at, ir.Constant(I64, run.chunk))
+        end = b.select(b.icmp_signed("<", end, high), end, high)
+        for code, share in run.calls:
+            self.call(code, share, fixed, {**bounds, extent: (at, end)}, step, start)
+        at.add_incoming(end, b.block)
+        b.branch(head)
+        b.position_at_end(done)
 
     def call(self, code: Code, share: Share, fixed: Mapping[str, ir.Value],
              bounds: Mapping[int, tuple[ir.Value, ir.Value]], step: ir.Value,

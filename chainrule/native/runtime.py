@@ -21,7 +21,7 @@ from chainrule.evaluate.values import bind
 from chainrule.lang.program import Program
 from chainrule.native import blas
 from chainrule.native.concrete import concrete
-from chainrule.native.driver import Code, Pointer, drive
+from chainrule.native.driver import Calls, Code, Pointer, drive
 from chainrule.native.elementary import Elementary, bind_libm
 from chainrule.native.emitter import I32, I64, REAL
 from chainrule.native.kernels import Kernel, Storage
@@ -107,18 +107,22 @@ def module_of(made: Plan, pointers: Mapping[str, Pointer], dtype: str, width: in
     """The LLVM module of a plan: a function a kernel, and the driver."""
     module = ir.Module("chainrule")
     elementary = Elementary(module)
-    calls: list[list[tuple[Code, Share]]] = []
+    phases: list[list[Calls]] = []
     for phase in made.phases:
-        calls.append([])
-        for kernel, share in phase:
-            code: Code
-            if isinstance(kernel, Kernel):
-                code = KernelCode(module, elementary, kernel, made.stored, made.below, dtype, width)
-            else:
-                code = blas.ProductCode(module, kernel, made.stored, dtype)
-            code.emit()
-            calls[-1].append((code, share))
-    drive(module, calls, pointers, threads)
+        phases.append([])
+        for run_of in phase:
+            calls: list[tuple[Code, Share]] = []
+            for kernel, share in run_of.calls:
+                code: Code
+                if isinstance(kernel, Kernel):
+                    code = KernelCode(module, elementary, kernel, made.stored, made.below, dtype,
+                                      width)
+                else:
+                    code = blas.ProductCode(module, kernel, made.stored, dtype)
+                code.emit()
+                calls.append((code, share))
+            phases[-1].append(Calls(calls, run_of.chunk))
+    drive(module, phases, pointers, threads)
     return module
 
 

@@ -17,22 +17,40 @@ from typing import Final
 
 from chainrule.diff.calculus import terms
 from chainrule.lang.expr import ONE, ZERO, Apply, ArgReduce, Range, Reduce, Ref, transform, walk
-from chainrule.lang.integers import index
+from chainrule.lang.integers import constant, index
 from chainrule.lang.program import Equation, Program
 from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.kernels import Form, Kernel, Storage, form, references, storage
 from chainrule.native.layout import laid_out, margins
-from chainrule.native.share import ROWS, SPLIT, Share, Shared, axes_of_examples, shared
+from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 _TILE: Final = 16  # most values of one index in a tile
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the schedule knows of the machine: numbers in a vector, and vector registers."""
+    """What the schedule knows of the machine: numbers in a vector, vector registers, cache.
+
+    `cache` is how many numbers a core's own cache holds.
+    """
 
     width: int
     registers: int
+    cache: int = 1 << 18
+
+
+Call = tuple[Kernel | Product, Share]
+
+
+@dataclass(slots=True)
+class Run:
+    """Kernels called one after the other; with `chunk`, for so many examples at a time.
+
+    What a chunk's kernels hand on is then still in the cache when the next one reads it.
+    """
+
+    calls: list[Call]
+    chunk: int = 0
 
 
 @dataclass(slots=True)
@@ -43,7 +61,7 @@ class Plan:
     """
 
     program: Program
-    phases: list[list[tuple[Kernel | Product, Share]]]
+    phases: list[list[Run]]
     stored: dict[str, Storage]
     below: dict[str, int]
     shared: Shared
@@ -71,14 +89,89 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     stored = _storages(found.program, last, margins(found.program, {*fixed, *same}))
     below = {name: t.below.constant for name, t in found.program.tensors.items()
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
-    kernels: list[Kernel | Product] = []
-    for number, (e, share) in enumerate(zip(found.program.equations, found.shares, strict=True)):
-        shard = share.index if share.how in (ROWS, SPLIT) else None
-        kernel = product(e, stored, shard) or _arranged(e, stored, target, shard)
-        kernel.name = f"k{number}"
-        kernels.append(kernel)
-    phases = [[(kernels[k], found.shares[k]) for k in phase] for phase in found.phases]
+    maker = _Maker(found, stored, target, threads)
+    phases = [maker.runs(phase) for phase in found.phases]
     return Plan(found.program, phases, stored, below, found, same)
+
+
+class _Maker:
+    """Kernels of equations, and the runs that they are called in."""
+
+    def __init__(self, found: Shared, stored: dict[str, Storage], target: Target,
+                 threads: int) -> None:
+        self.found, self.stored, self.target, self.threads = found, stored, target, threads
+        self.count = 0
+
+    def kernel(self, e: Equation, share: Share) -> Call:
+        """The code of an equation."""
+        shard = share.index if share.how in (ROWS, SPLIT) else None
+        made = product(e, self.stored, shard) or _arranged(e, self.stored, self.target, shard)
+        made.name = f"k{self.count}"
+        self.count += 1
+        return made, share
+
+    def runs(self, phase: list[int]) -> list[Run]:
+        """The equations of a phase in order; neighbours on the same examples by chunks."""
+        equations, shares = self.found.program.equations, self.found.shares
+        runs: list[Run] = []
+        waiting: list[int] = []
+        for k in phase:
+            share = shares[k]
+            shard = share.index if share.how == ROWS else None
+            if waiting and shares[waiting[0]].extent != share.extent:
+                runs += self.chunked(waiting)
+                waiting = []
+            if shard is not None and product(equations[k], self.stored, shard) is None and (
+                    not share.partial or _adds(equations[k])):
+                waiting.append(k)
+                continue
+            runs += self.chunked(waiting)
+            waiting = []
+            runs.append(Run([self.kernel(equations[k], share)]))
+        return runs + self.chunked(waiting)
+
+    def chunked(self, numbers: list[int]) -> list[Run]:
+        """A run over some examples at a time, if that keeps what it hands on in the cache."""
+        equations, shares = self.found.program.equations, self.found.shares
+        chunk = self.chunk(numbers) if len(numbers) > 1 else 0
+        before: list[Call] = []
+        calls: list[Call] = []
+        for k in numbers:
+            e, share = equations[k], shares[k]
+            if chunk and share.partial:  # each chunk adds its part
+                clear = zeros(self.found.program, e.target)
+                if e.target in self.found.parts:
+                    clear = replace(clear, ranges=(Range(clear.ranges[0].name, constant(1)),
+                                                   *clear.ranges[1:]))
+                before.append(self.kernel(clear, Share(EACH, partial=True)))
+                e = replace(e, accumulate=True)
+            calls.append(self.kernel(e, share))
+        return [*([Run(before)] if before else []), *([Run(calls, chunk)] if calls else [])]
+
+    def chunk(self, numbers: list[int]) -> int:
+        """How many examples fit; 0 where there is nothing to be gained."""
+        rows: dict[str, int] = {}
+        other: dict[str, int] = {}
+        extent = self.found.shares[numbers[0]].extent
+        for k in numbers:
+            e, share = self.found.program.equations[k], self.found.shares[k]
+            for ref in [Ref(e.target, e.subscripts), *references(e)]:
+                cells = self.stored[ref.tensor].cells
+                if any(s.plain == share.index for s in ref.subscripts):
+                    rows[ref.tensor] = cells // extent
+                else:
+                    other[ref.tensor] = cells
+        room = (self.target.cache - sum(other.values())) // 2
+        each = sum(rows.values())
+        share_of_one = -(-extent // self.threads)
+        if not each or room < each or each * share_of_one <= self.target.cache // 2:
+            return 0
+        return max(1, min(room // each, share_of_one))
+
+
+def _adds(e: Equation) -> bool:
+    """Whether an equation is a sum, so that parts of it can be added up."""
+    return isinstance(e.body, Reduce) and e.body.op == "sum"
 
 
 def cleared(program: Program) -> Program:
@@ -174,15 +267,16 @@ def zeros(program: Program, name: str) -> Equation:
 def _arranged(e: Equation, stored: dict[str, Storage], target: Target,
               shard: str | None) -> Kernel:
     """The kernel of one equation."""
-    work = _Arrangement(e, stored, target)
+    work = _Arrangement(e, stored, target, shard)
     return Kernel([e], work.loops(), shard, work.vector, work.tile)
 
 
 class _Arrangement:
     """The choice of vector, tile and order for one equation."""
 
-    def __init__(self, e: Equation, stored: dict[str, Storage], target: Target) -> None:
-        self.e, self.stored, self.target = e, stored, target
+    def __init__(self, e: Equation, stored: dict[str, Storage], target: Target,
+                 shard: str | None) -> None:
+        self.e, self.stored, self.target, self.shard = e, stored, target, shard
         self.extents = {r.name: _extent(r) for r in e.ranges}
         self.refs = references(e)
         self.forms = [form(r.subscripts, stored[r.tensor]) for r in self.refs]
@@ -250,12 +344,13 @@ class _Arrangement:
         """How many values of which indices are computed together."""
         sums = [r for r in self.reductions if r.op == "sum"]
         terms = sum(math.prod(map(_extent, r.indices)) for r in sums)
-        if not sums or terms < 4 or self.e.accumulate:
+        if not sums or terms < 4 or (self.e.accumulate and not self.e.plain):
             return {}
         inside = [f for f in self.forms if f is not None and any(
             f.slope(r.name) for s in sums for r in s.indices)]
         most = self.target.registers - 4
-        names = [n for n, extent in self.extents.items() if n != self.vector and extent > 1]
+        names = [n for n, extent in self.extents.items()
+                 if n not in (self.vector, self.shard) and extent > 1]  # of a shard few are given
         if self.vector is not None:
             vectors = max(1, self.extents[self.vector] // self.target.width)
             pairs = [((self.vector, v), (n, f)) for v in range(1, min(4, vectors) + 1)

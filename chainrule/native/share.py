@@ -139,8 +139,6 @@ class _Sharing:
 
     def share(self, e: Equation) -> Share:
         """How one equation is shared."""
-        if self.threads == 1:
-            return Share(ONE)
         names = example_indices(e, self.rows)
         for r in e.ranges:
             if r.name in names and any(s.plain == r.name for s in e.subscripts):
@@ -149,8 +147,11 @@ class _Sharing:
             if isinstance(node, Reduce):
                 for r in node.indices:
                     if r.name in names and _partial(e, self.threads, self.program):
-                        self.parts.add(e.target)
+                        if self.threads > 1:
+                            self.parts.add(e.target)
                         return Share(ROWS, r.name, _extent(r), partial=True)
+        if self.threads == 1:
+            return Share(ONE)
         cells = math.prod(_extent(r) for r in e.ranges)
         alone = (self.program.tensors[e.target].role == "computed" and e.target not in self.kept
                  and cells <= _SMALL and not e.accumulate and e.plain)
@@ -236,7 +237,12 @@ class _Sharing:
 
 
 def _partial(e: Equation, threads: int, program: Program) -> bool:
-    """Whether an equation is one thread's part of a sum, as `in_parts` writes them."""
+    """Whether an equation is one thread's part of a sum, as `in_parts` writes them.
+
+    A thread that is alone has all of it.
+    """
+    if threads == 1:
+        return e.plain and not e.accumulate and isinstance(e.body, Reduce) and e.body.op == "sum"
     shape = program.tensors[e.target].shape
     return bool(e.ranges) and bool(shape) and shape[0] == threads and (
         e.ranges[0].size == 1 and e.subscripts[0].plain == e.ranges[0].name)

@@ -82,7 +82,7 @@ class Folder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # kept open for as long as the lock is held
-            self._lock = open(self.path / "lock", "a+b")  # noqa: SIM115
+            self._lock = open(self.path / "lock", "a+b")
         except OSError as error:
             raise _failed(self.path, "used", error) from None
         if not _locked(self._lock):

@@ -58,14 +58,16 @@ def first_fault(program: Program, values: Mapping[str, Any], dtype: str) -> str:
         where = cell_name(equation.target, list(map(int, place)))
         told = [_extent(name, tables[name]) for name in sorted(reads(equation))
                 if name in tables and name != equation.target][:_SHOWN]
-        text = equation_text(equation)
+        text = equation_text(equation, bounds=False)
         return (f"{where} is {table[place]}, by {text}"
                 + (f", where {' and '.join(told)}" if told else ""))
     return ""
 
 
 def _extent(name: str, table: np.ndarray) -> str:
+    if not table.size:
+        return f"{name} is empty"
     if not table.ndim:
         return f"{name} is {table:.4g}"
-    low, high = float(table.min(initial=np.inf)), float(table.max(initial=-np.inf))
+    low, high = float(table.min()) + 0.0, float(table.max()) + 0.0  # -0 is told as 0
     return f"{name} is from {low:.4g} to {high:.4g}"

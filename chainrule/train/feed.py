@@ -67,6 +67,10 @@ def feed(network: Network, given: Examples | Mapping[str, Any], dtype: str,
                              or f"its inputs are {', '.join(names)}")
     arrays = {}
     for name in names:
+        if tensors[name].shape[0].constant is not None:
+            raise InputError(f"the network's input {name} has {tensors[name].shape[0]} cells on "
+                             "its first axis, which has to be the batch", None,
+                             "build the network with a batch that is a name, as it is by itself")
         if name not in given:
             raise MissingValueError(f"the {part} data have nothing for the network's input {name}")
         arrays[name] = _checked(tensors[name], np.asarray(given[name]), dtype, part)
@@ -89,21 +93,21 @@ def _by_name(network: Network, names: tuple[str, ...], examples: Examples,
         raise InputError(f"the network has the inputs {', '.join(inputs)}: examples fill one", None,
                          "give arrays by name, such as {'x': …, 'y': …}")
     tensor = network.program.tensors[inputs[0]]
-    x = _reshaped(tensor, examples.inputs, part)
+    x = _reshaped(tensor, examples.inputs, f"an input of the {part} data")
     answers = _answers(network.program.tensors[target], examples, part)
     return {inputs[0]: x, target: answers}
 
 
-def _reshaped(tensor: Tensor, x: np.ndarray, part: str) -> np.ndarray:
-    """Inputs in the shape that the network reads, where the number of cells agrees."""
+def _reshaped(tensor: Tensor, x: np.ndarray, what: str) -> np.ndarray:
+    """Examples in the shape that the network reads, where the number of cells agrees."""
     wanted = [axis.constant for axis in tensor.shape[1:]]
     if None in wanted or x.shape[1:] == tuple(wanted):
         return x
     shape = [n for n in wanted if n is not None]
     if int(np.prod(shape)) != int(np.prod(x.shape[1:])):
-        raise ShapeError(f"an input of the {part} data is {shown(x.shape[1:])}, and the network's "
-                         f"{tensor.name} is {shown(shape)}", None,
-                         "build the network for inputs of the data's shape")
+        raise ShapeError(f"{what} is {shown(x.shape[1:])}, and the network's {tensor.name} is "
+                         f"{shown(shape)}", None,
+                         "build the network for data of this shape, or take another loss")
     return x.reshape(len(x), *shape)
 
 
@@ -118,7 +122,7 @@ def _answers(tensor: Tensor, examples: Examples, part: str) -> np.ndarray:
     if examples.labels is not None and wanted is not None and wanted != len(examples.classes):
         raise ShapeError(f"the network tells {wanted} classes apart, and the {part} data have "
                          f"{len(examples.classes)}")
-    return _reshaped(tensor, examples.one_hot(), part)
+    return _reshaped(tensor, examples.one_hot(), f"a target of the {part} data")
 
 
 def _checked(tensor: Tensor, array: np.ndarray, dtype: str, part: str) -> np.ndarray:

@@ -28,10 +28,11 @@ from chainrule.lang.expr import Expr, Number, mul, walk
 from chainrule.lang.program import Equation
 from chainrule.train.gradcheck_compare import Tolerance
 from chainrule.train.gradcheck_forms import fingerprint, tidied
-from chainrule.train.gradcheck_mutants import Change, mutants
+from chainrule.train.gradcheck_mutants import Change, Context, mutants
 from chainrule.train.gradcheck_rerun import Arrays, Worked
+from chainrule.train.gradcheck_screen import Screen
 
-MISTAKES: Final = 4  # that are looked for, one after the other
+ROUNDS: Final = 4  # mistakes that are looked for one after the other, each hidden by the last
 _TERMS: Final = 8  # of one adjoint that may be missing in any combination
 _EVIDENCE: Final = 4  # cells that a factor without a meaning has to explain
 
@@ -42,7 +43,8 @@ class Mistake:
 
     `factor` is what the equations' terms are multiplied by (0: they are missing), `factors` those
     of the terms one by one where they differ; `change` is any other change, `changed` the equations
-    after it. `others` are explanations that fit as well.
+    after it. `repeated` says that it was made in several equations of one form. `others` are
+    explanations that fit as well.
     """
 
     places: tuple[int, ...]
@@ -52,6 +54,7 @@ class Mistake:
     factor: Fraction | float | None = None
     factors: tuple[Fraction | float, ...] = ()
     change: Change | None = None
+    repeated: bool = False
     others: tuple[Mistake, ...] = ()
 
     @property
@@ -64,6 +67,7 @@ class Mistake:
 class Diagnosis:
     """Mistakes in the order found, and the tensors whose gradients they leave unexplained.
 
+    `bases` are the programs in which each was found: ours, with the mistakes before it in place.
     `suspects` are the tensors through whose adjoints all of these go, nearest the loss first; `ran`
     is how many hypotheses were run, `complete` whether that was all of them.
     """
@@ -74,6 +78,7 @@ class Diagnosis:
     base: Worked
     ran: int
     complete: bool
+    bases: tuple[Worked, ...] = ()
 
 
 def diagnose(worked: Worked, given: Mapping[str, np.ndarray], same: Tolerance,
@@ -81,21 +86,24 @@ def diagnose(worked: Worked, given: Mapping[str, np.ndarray], same: Tolerance,
     """Look for what explains the gradients that somebody gives, by tensor."""
     deadline = time.monotonic() + seconds
     mistakes: list[Mistake] = []
+    bases: list[Worked] = []
     ran, complete = 0, True
-    while len(mistakes) < MISTAKES:
+    for _ in range(ROUNDS):
         search = _Search(worked, given, same, deadline)
         if not search.wrong:
             break
         found = search.best()
         ran += search.ran
         complete = complete and not search.late
-        if found is None:
+        if not found:
             break
-        mistakes.append(found)
-        worked = worked.changed(dict(zip(found.places, found.changed, strict=True)))
+        mistakes += found
+        bases += [worked] * len(found)
+        changes = {k: e for m in found for k, e in zip(m.places, m.changed, strict=True)}
+        worked = worked.changed(changes)
     last = _Search(worked, given, same, deadline)
     return Diagnosis(tuple(mistakes), tuple(last.wrong), tuple(last.suspects()), worked, ran,
-                     complete)
+                     complete, tuple(bases))
 
 
 class _Search:
@@ -116,6 +124,7 @@ class _Search:
         self.wrong = [tensors[a].adjoint_of or a for a in self.bad]
         self.good = [a for a in self.given if a not in bad]
         self.nice = _meaningful(worked)
+        self.screen = Screen(worked, self.given, self.bad, same)
         self.found: list[tuple[Mistake, int]] = []
 
     # --- where
@@ -129,7 +138,8 @@ class _Search:
             reach = self.worked.reach(adjoint)
             if reach.issuperset(self.bad) and not self._disturbs(reach):
                 found.append(of)
-        return found
+        seeds = {e.origin.of for e in self.worked.program.equations if e.origin.rule == "seed"}
+        return [n for n in found if n not in seeds] or found
 
     def _disturbs(self, reach: frozenset[str]) -> bool:
         """Whether a gradient that is right, and is not zero, follows from these."""
@@ -138,8 +148,11 @@ class _Search:
 
     # --- the search
 
-    def best(self) -> Mistake | None:
-        """The explanation that leaves least unexplained, the simplest of these."""
+    def best(self) -> list[Mistake]:
+        """The explanation that leaves least unexplained, the simplest of these.
+
+        With it come those of what it does not touch.
+        """
         places = [k for k in self.worked.backward()
                   if not self._reach(k).isdisjoint(self.bad)]
         clean = [k for k in places if not self._disturbs(self._reach(k))]
@@ -160,17 +173,33 @@ class _Search:
             self.late = True
         return self.late or any(n == len(self.bad) and m.cost <= cost for m, n in self.found)
 
-    def _chosen(self) -> Mistake | None:
-        if not self.found:
-            return None
-        most = max(n for _, n in self.found)
-        fitting = sorted((m for m, n in self.found if n == most),
-                         key=lambda m: (m.cost, m.places))
-        first, *rest = fitting
-        unlike = [m for m in rest if m.cost <= first.cost + 0.25
-                  and m.explains == first.explains
-                  and (m.places != first.places or m.factor != first.factor)]
-        return replace(first, others=tuple(unlike[:2]))
+    def _chosen(self) -> list[Mistake]:
+        chosen: list[Mistake] = []
+        touched: set[str] = set()
+        order = sorted(self.found, key=lambda pair: (-pair[1], pair[0].cost,
+                                                     [-k for k in pair[0].places]))
+        for mistake, _ in order:
+            own = {a for k in mistake.places for a in self._reach(k) if a in self.given}
+            if touched.isdisjoint(own):
+                touched |= own
+                chosen.append(replace(mistake, others=self._others(mistake)))
+        return sorted(chosen, key=lambda m: m.places)
+
+    def _others(self, first: Mistake) -> tuple[Mistake, ...]:
+        """Explanations of the same that are as simple, and do not come to the same thing."""
+        equations = self.worked.program.equations
+        found: list[Mistake] = []
+        for m, _ in sorted(self.found, key=lambda pair: pair[0].cost):
+            if m.explains != first.explains or m.cost > first.cost + 0.25 or m.places == (
+                    first.places):
+                continue
+            alike = any(m.factor == n.factor and (
+                self._reach(m.places[0]) & {equations[n.places[0]].target}
+                or self._reach(n.places[0]) & {equations[m.places[0]].target})
+                for n in (first, *found))
+            if not alike:
+                found.append(m)
+        return tuple(found[:2])
 
     def _reach(self, place: int) -> frozenset[str]:
         return self.worked.reach(self.worked.program.equations[place].target)
@@ -214,8 +243,14 @@ class _Search:
                     self.combined(target, tuple(own))
 
     def scaled(self, places: tuple[int, ...], more: float) -> None:
-        """Some terms multiplied by one factor."""
+        """Some terms of one adjoint multiplied by one factor."""
+        target = self.worked.program.equations[places[0]].target
         try:
+            if self.screen.works:
+                self.ran += 1
+                part = sum((self.screen.part(k) for k in places), np.zeros(()))
+                if not self.screen.factors(target, part):
+                    return
             without = self._without(places)
         except ChainruleError:
             return
@@ -229,15 +264,23 @@ class _Search:
         results = {a: without[a] + float(used) * (self.worked.tables[a] - without[a])
                    for a in without if a in self.given}
         equations = tuple(_times(self.worked.program.equations[k], used) for k in places)
-        seed = all(self.worked.program.equations[k].origin.rule == "seed" for k in places)
-        cost = (4.0 if exact is None else 1.0) + more + 0.4 * seed
-        if exact not in (None, 0, -1) and any(_holds(self.worked.program.equations[k], used)
-                                              for k in places):
-            cost -= 0.1  # the factor stands there
-        self._keep(Mistake(places, equations, cost, factor=used), results)
+        self._keep(Mistake(places, equations, more + self._price(places, exact), factor=used),
+                   results)
+
+    def _price(self, places: tuple[int, ...], factor: Fraction | None) -> float:
+        """How far-fetched a factor is: least so for a term left out of a sum."""
+        equations = [self.worked.program.equations[k] for k in places]
+        cost = 4.0 if factor is None else 1.0
+        if all(e.origin.rule == "seed" for e in equations):
+            cost += 0.4
+        if factor == 0 and not equations[0].accumulate:
+            cost += 0.1
+        if factor not in (None, 0, -1) and any(_holds(e, factor or 0) for e in equations):
+            cost -= 0.1  # it stands there
+        return cost
 
     def _without(self, places: tuple[int, ...]) -> Arrays:
-        self.ran += 1
+        self.ran += not self.screen.works
         return self.worked.without(places)
 
     def _fit(self, without: Arrays, full: Mapping[str, np.ndarray]
@@ -310,7 +353,7 @@ class _Search:
         for change, k in todo:
             if self._done(change.cost - 0.25):
                 return
-            self.changed(change, {k: change.equation}, 0.0)
+            self.changed(change, k)
 
     def _distinct(self, found: Iterator[Change], place: int) -> Iterator[Change]:
         """The changes that change something, each once."""
@@ -322,62 +365,90 @@ class _Search:
                 met.add(key)
                 yield change
 
-    def changed(self, change: Change, equations: dict[int, Equation], more: float) -> None:
-        """One change in one or more equations, perhaps with a factor that has a meaning."""
-        places = tuple(equations)
+    def changed(self, change: Change, place: int) -> None:
+        """One change in one equation, perhaps with a factor that has a meaning."""
+        equation = change.equation
         self.ran += 1
+        plain = scaled = True
         try:
-            results = self.worked.rerun(equations)
+            if self.screen.works:
+                value = self.screen.value(equation)
+                plain = self.screen.fits(equation.target, value - self.screen.part(place))
+                scaled = not plain and any(
+                    self._meaning(f) not in (None, 0, 1) for f in self.screen.factors(
+                        equation.target, value, self.screen.part(place)))
+            if plain:
+                results = self.worked.rerun({place: equation})
+                if self._keep(Mistake((place,), (equation,), change.cost, change=change), results):
+                    return
+            if scaled:
+                self._changed_and_scaled(change, place)
         except (ChainruleError, ValueError, IndexError, KeyError):
-            return
-        mistake = Mistake(places, tuple(equations.values()), change.cost + more, change=change)
-        if self._keep(mistake, results) or len(places) > 1:
-            return
-        try:
-            without = self.worked.without(places)
-        except ChainruleError:
-            return
+            return  # a change that makes no sense
+
+    def _changed_and_scaled(self, change: Change, place: int) -> None:
+        results = self.worked.rerun({place: change.equation})
+        without = self.worked.without((place,))
         factor, evidence = self._fit(without, results)
         exact = None if factor is None or evidence < _EVIDENCE else self._meaning(factor)
         if exact is None or exact in (0, 1):
             return
         scaled = {a: without[a] + float(exact) * (results[a] - without[a])
                   for a in results if a in self.given}
-        times = tuple(_times(e, exact) for e in equations.values())
-        self._keep(replace(mistake, changed=times, factor=exact, cost=mistake.cost + 1), scaled)
+        self._keep(Mistake((place,), (_times(change.equation, exact),), change.cost + 1,
+                           factor=exact, change=change), scaled)
 
     # --- the same mistake in several equations
 
     def repeated(self, places: Sequence[int]) -> None:
         """A change made in every equation of one form: in all layers, at every step in time."""
+        equations = self.worked.program.equations
         groups: dict[str, list[int]] = {}
+        tensors: dict[tuple[str, ...], list[int]] = {}
         for k in places:
-            groups.setdefault(fingerprint(self.worked.program.equations[k]), []).append(k)
-        context = self.worked.context()
-        for group in groups.values():
-            if len(group) < 2:
-                continue
-            if self._done(9):
-                return
-            for factor in (Fraction(0), Fraction(-1), *sorted(self.nice - {0, -1, 1})):
-                self.group_scaled(tuple(group), factor)
-            lists = [list(mutants(context, k)) for k in group]
-            for alike in zip(*lists, strict=False):
+            groups.setdefault(fingerprint(equations[k]), []).append(k)
+        for adjoint in self.worked.adjoints.values():
+            own = [k for k in places if equations[k].target == adjoint]
+            if len(own) > 1:
+                form = tuple(fingerprint(equations[k]) for k in own)
+                tensors.setdefault(form, []).extend(own)
+        several = [g for g in groups.values() if len(g) > 1]
+        for group in (*several, *(t for f, t in tensors.items() if len(t) > len(f))):
+            factors = (0, -1, 2, Fraction(1, 2)) if group in several else (0,)
+            for factor in factors:
                 if self._done(9):
                     return
-                if len({c.kind for c in alike}) == 1:
-                    equations = {k: c.equation for k, c in zip(group, alike, strict=True)}
-                    self.changed(alike[0], equations, 1.0)
+                self.together({k: _times(equations[k], Fraction(factor)) for k in group},
+                              Mistake((), (), 2.0, factor=Fraction(factor)))
+        context = self.worked.context()
+        for group in several:
+            self._changed_alike(context, group)
 
-    def group_scaled(self, places: tuple[int, ...], factor: Fraction) -> None:
-        """The terms of equations of one form, missing or multiplied everywhere."""
-        equations = {k: _times(self.worked.program.equations[k], factor) for k in places}
+    def _changed_alike(self, context: Context, group: Sequence[int]) -> None:
+        """The same change in some equations of one form."""
+        alike: dict[str, dict[int, Change]] = {}
+        for k in group:
+            for change in self._distinct(mutants(context, k), k):
+                alike.setdefault(change.kind + fingerprint(change.equation), {})[k] = change
+        for changes in alike.values():
+            if self._done(9):
+                return
+            if len(changes) == len(group):
+                change = changes[group[0]]
+                self.together({k: c.equation for k, c in changes.items()},
+                              Mistake((), (), change.cost + 1, change=change))
+
+    def together(self, equations: dict[int, Equation], mistake: Mistake) -> None:
+        """Several equations changed at once."""
         self.ran += 1
         try:
+            if not self.screen.passes(equations):
+                return
             results = self.worked.rerun(equations)
-        except ChainruleError:
+        except (ChainruleError, ValueError, IndexError, KeyError):
             return
-        self._keep(Mistake(places, tuple(equations.values()), 2.0, factor=factor), results)
+        self._keep(replace(mistake, places=tuple(equations), changed=tuple(equations.values()),
+                           repeated=True), results)
 
 
 def _key(equation: Equation, worked: Worked) -> tuple[object, ...]:
@@ -396,7 +467,7 @@ def _times(equation: Equation, factor: Fraction | float) -> Equation:
 
 def _holds(equation: Equation, factor: Fraction | float) -> bool:
     """Whether a factor, or what undoes it, stands in an equation as a number."""
-    size = float(abs(factor))
+    size = abs(float(factor))
     numbers = [abs(float(n.value)) for n in walk(equation.body) if isinstance(n, Number)]
     return bool(size) and any(math.isclose(n, size) or math.isclose(n * size, 1) for n in numbers)
 

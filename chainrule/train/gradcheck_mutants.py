@@ -46,7 +46,7 @@ COSTS: Final = {
     "twice": 2.4, "inverse": 2.5, "function": 2.5, "power": 2.5, "branch": 2.6,
 }
 _SIDES: Final = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt"}
-_SWAPS: Final = 8  # tensors tried in the place of one
+_SWAPS: Final = 12  # tensors tried in the place of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,13 @@ class Context:
                  if n != name and t.kind == "real" and self.shapes.get(n) == self.shapes[name]
                  and (t.adjoint_of is not None) == adjoint]
         if adjoint:
-            return [n for n in alike if self.order[n] < self.order[name]][-_SWAPS:]
+            end = self.order.get(name, len(self.order))
+            return [n for n in alike if self.order.get(n, -1) < end][-_SWAPS:]
         close = {r for e in self.definitions.get(name, ()) for r in _tensors(e.body)}
         close |= {e.target for e in self.program.equations if name in _tensors(e.body)}
-        return sorted(alike, key=lambda n: n not in close)[:_SWAPS]
+        stem = name.rstrip("0123456789_")
+        own = {n for n in alike if n.rstrip("0123456789_") == stem}  # other layers, other steps
+        return sorted(alike, key=lambda n: (n not in close) + (n not in own))[:_SWAPS]
 
 
 def mutants(context: Context, place: int) -> Iterator[Change]:

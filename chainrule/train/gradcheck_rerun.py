@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from chainrule.lang.program import Equation, Program, Tensor
 from chainrule.train.gradcheck_mutants import Context, renamed
 
 Arrays = dict[str, np.ndarray]
+YOURS: Final = "_yours"
 
 
 class Worked:
@@ -87,7 +88,7 @@ class Worked:
         tensors = {n: self.program.tensors[n] for n in (*inputs, *targets)}
         part = Program(tensors, inputs, tuple(equations), tuple(targets))
         values: dict[str, Any] = {n: self.tables[n] for n in inputs}
-        for name in part.size_names():
+        for name in part.size_names() if self.sizes else ():
             values[name] = self.sizes[name]
         found = run(part, values, check=False)
         return {n: found[n] for n in targets}
@@ -139,7 +140,7 @@ class Worked:
 
 def yours(adjoint: str) -> str:
     """What a user's own array for an adjoint is called in the program that is cut there."""
-    return f"{adjoint}_yours"
+    return adjoint + YOURS
 
 
 def worked(program: Program, values: Mapping[str, Any], of: str | None,

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 WEIGHTS: Final = {
@@ -76,15 +76,16 @@ def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
     """
     middle = f(0.0)
     best = _at(f, middle, points, step, epsilon)
-    if best.error <= wanted:
+    if best.error <= wanted and not best.kink:
         return best
+    best = replace(best, kink=False)
     corner = _corner(f, middle, step * _NEAR, epsilon)
     if corner is not None:
         return corner
     finer = step
     for _ in range(_TIMES if wanted < best.error else 0):
         finer /= _FINER
-        found = _at(f, middle, points, finer, epsilon)
+        found = replace(_at(f, middle, points, finer, epsilon), kink=False)
         if found.error < best.error:
             best = found
         if best.error <= wanted:
@@ -94,18 +95,41 @@ def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
 
 def _at(f: Callable[[float], float], middle: float, points: int, step: float,
         epsilon: float) -> Difference:
-    """The stencil with one step."""
+    """The stencil with one step; `kink` is only a suspicion here.
+
+    A corner at the very point is no surprise to a central stencil: of |x| all of them say 0. But
+    the slope jumps as much over two steps as over one, where it would jump twice as much.
+    """
     pairs = max(points // 2, 2)  # two points alone tell nothing of their error
     right = [f(k * step) for k in range(1, pairs + 1)]
     left = [f(-k * step) for k in range(1, pairs + 1)]
     if not all(map(math.isfinite, (middle, *right, *left))):
         return Difference(math.nan, math.inf, step, math.nan, math.nan)
     value = _sum(WEIGHTS[points], right, left, step)
-    other = _sum(WEIGHTS[points - 2 if points > 2 else 4], right, left, step)
     largest = max(map(abs, (middle, *right, *left)))
     # every value of f is a sum itself: allow it a few roundings
     rounding = 8 * epsilon * largest / step
-    return Difference(value, abs(value - other) + rounding, step, value, value)
+    once = abs(right[0] - 2 * middle + left[0]) / step
+    twice = abs(right[1] - 2 * middle + left[1]) / (2 * step)
+    corner = once > 2 * rounding and twice < 1.5 * once
+    error = _truncation(points, right, left, step) + rounding
+    return Difference(value, error, step, value, value, corner)
+
+
+def _truncation(points: int, right: list[float], left: list[float], step: float) -> float:
+    """What a stencil leaves out, by the stencils with fewer points.
+
+    Each should be much nearer than the one before. Where it is not, the step is too large for all
+    of them, and what is left out is more than the last difference.
+    """
+    sizes = [p for p in WEIGHTS if p <= 2 * len(right) and p <= max(points, 4)]
+    values = [_sum(WEIGHTS[p], right, left, step) for p in sizes]
+    last = abs(values[-1] - values[-2])
+    if len(values) < 3:
+        return 4 * last  # nothing says how fast it shrinks
+    before = abs(values[-2] - values[-3])
+    ratio = last / before if before else 0.0
+    return last / (1 - ratio) if ratio < 0.9 else 10 * max(last, before)
 
 
 def _sum(weights: tuple[float, ...], right: list[float], left: list[float], step: float) -> float:

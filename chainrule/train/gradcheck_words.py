@@ -1,15 +1,16 @@
-"""A mistake in words: which term of which adjoint is wrong, how, and the equation as it should be."""
+"""A mistake in words: which term of which adjoint is wrong, how, and what the equation is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import combinations
+from math import prod
 
-from chainrule.diff.reverse import Derivative
-from chainrule.document.blocks import Block, Inline, MathBlock, Prose, p
-from chainrule.document.mathtree import Math, Num
+from chainrule.document.blocks import Block, MathBlock, Prose, p
+from chainrule.document.mathtree import Math
 from chainrule.document.notation import Notation, as_whole, symbol
-from chainrule.explain.work import equation_math
+from chainrule.explain.work import equation_math, winner_names
 from chainrule.lang.expr import Apply, Expr, Reduce, Ref, walk
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.integers import index
@@ -17,10 +18,9 @@ from chainrule.lang.program import Equation, Program
 from chainrule.train.gradcheck_diagnose import Mistake
 from chainrule.train.gradcheck_forms import shown, tidied
 from chainrule.train.gradcheck_mutants import Change, summed
-from chainrule.train.gradcheck_rerun import Worked
+from chainrule.train.gradcheck_rerun import YOURS, Worked
 
 _LISTED = 6  # equations named where one mistake was made in many
-_ONE = Fraction(1)
 
 
 class Words:
@@ -28,22 +28,36 @@ class Words:
 
     def __init__(self, worked: Worked, loss: str) -> None:
         self.worked = worked
+        self.loss = loss
         self.program: Program = worked.program
-        names = {e.target: _winner(e) for e in worked.program.equations
-                 if e.origin.rule == "winner"}
         self.notation = Notation(worked.program.tensors, 6, "partial", symbol(loss),
-                                 {n: m for n, m in names.items() if m is not None})
+                                 winner_names(worked.program))
 
     def adjoint(self, tensor: str) -> Math:
         """∂L/∂W₁, of a tensor by name."""
         name = self.worked.adjoints.get(tensor)
         if name is None:
             return self.notation.partial(self.notation.loss, as_whole(symbol(tensor)))
-        return self.notation.partial(self.notation.loss, self.tensor(tensor))
+        return self.whole(name)
 
-    def tensor(self, name: str) -> Math:
-        """A tensor as a whole."""
+    def whole(self, name: str) -> Math:
+        """A tensor, or an adjoint, as a whole."""
+        tensor = self.program.tensors[name]
+        if name.endswith(YOURS) and tensor.adjoint_of is not None:
+            name = name.removesuffix(YOURS)
+        if tensor.adjoint_of is not None and self.notation.style == "partial":
+            return self.notation.partial(self.notation.loss, self.whole(tensor.adjoint_of))
         return as_whole(self.notation.tensor(name))
+
+    def named(self, name: str) -> list[Prose]:
+        """What the equation of a tensor is about: h, or 'the sum in p' for a part of p."""
+        made = self.program.definitions().get(name, [])
+        if made and made[0].origin.rule == "part" and made[0].origin.of is not None:
+            body = made[0].body
+            part = {"sum": "the sum", "max": "the maximum", "min": "the minimum"}
+            word = part.get(body.op, "a part") if isinstance(body, Reduce) else "a part"
+            return [f"{word} in ", *self.named(made[0].origin.of)]
+        return [self.whole(name)]
 
     def expression(self, e: Expr) -> Math:
         return self.notation.expression(tidied(e, self.program))
@@ -57,29 +71,30 @@ class Words:
         """What is wrong, the equation as it should be, and the one that gives their numbers."""
         first = self.program.equations[mistake.places[0]]
         found: list[Block] = [p(*self.sentence(mistake))]
-        if len(mistake.places) > 1 and not mistake.factors:
+        if mistake.repeated:
             alike = [self.program.equations[k] for k in mistake.places]
             targets = list(dict.fromkeys(e.target for e in alike))
             if len(targets) > 1:
-                found.append(p("It is the same in ", *self._targets(targets), "."))
-        found += [p("The equation is"), MathBlock(self.equation(first))]
+                found.append(p("It is the same in ", *self._targets(targets[1:]), "."))
+        term = "The term is" if first.accumulate else "The equation is"
+        found += [p(term), MathBlock(self.equation(first))]
         if mistake.factor != 0:
             found += [p("and your numbers are those of"),
                       MathBlock(self.equation(mistake.changed[0]))]
         return found
 
-    def _targets(self, names: Sequence[str]) -> list[str | Inline]:
-        shown_names = [self.notation.tensor(n) for n in names[:_LISTED]]
-        found: list[str | Inline] = list(listed(shown_names))
-        if len(names) > _LISTED:
-            found.append(f" and {len(names) - _LISTED} more")
-        return found
+    def _targets(self, names: Sequence[str]) -> list[Prose]:
+        found = listed([self.whole(n) for n in names[:_LISTED]])
+        return [*found, f" and {len(names) - _LISTED} more"] if len(names) > _LISTED else found
 
     def sentence(self, mistake: Mistake) -> list[Prose]:
         """What is wrong, in one or two sentences."""
         equation = self.program.equations[mistake.places[0]]
         if mistake.change is not None:
             said = self.changed(equation, mistake.change)
+            if mistake.change.kind == "every" and mistake.factor == self.evenly(mistake):
+                return ["In ", self.whole(equation.target), ", the gradient of a maximum is spread "
+                        "evenly over all cells of its window; it belongs to the winner alone."]
             if mistake.factor is not None and mistake.factor != 1:
                 said += [" Beside that it is ", *self.times(mistake.factor, equation), "."]
             return said
@@ -87,14 +102,21 @@ class Words:
             return self.several(mistake)
         return self.scaled(mistake, equation)
 
+    def evenly(self, mistake: Mistake) -> Fraction:
+        """One over the number of cells of the window that a gradient was spread over."""
+        old = {r.name for r in self.program.equations[mistake.places[0]].ranges}
+        new = [r.size for r in mistake.changed[0].ranges if r.name not in old]
+        return Fraction(1, prod(self.worked.sizes.of(n) for n in new if n is not None))
+
     def scaled(self, mistake: Mistake, equation: Equation) -> list[Prose]:
         """Terms that are missing, or have another factor."""
-        target = self.notation.tensor(equation.target)
+        target = self.whole(equation.target)
         own = [k for k in self.worked.backward()
                if self.program.equations[k].target == equation.target]
-        ends = list(dict.fromkeys(self.program.equations[k].origin.of for k in mistake.places))
-        alone = len(own) == 1 or set(mistake.places) >= set(own)
-        plural = len(mistake.places) > 1 and not alone
+        here = [k for k in mistake.places if k in own]
+        ends = list(dict.fromkeys(self.program.equations[k].origin.of for k in here))
+        alone = set(here) == set(own)
+        plural = len(here) > 1 and not alone
         subject: list[Prose] = [target] if alone else [
             "In ", target, f" the term{'s' * plural} ", *self.through(ends)]
         verb = "are" if plural else "is"
@@ -111,7 +133,7 @@ class Words:
     def several(self, mistake: Mistake) -> list[Prose]:
         """Terms of one adjoint, each with its own factor."""
         equation = self.program.equations[mistake.places[0]]
-        said: list[Prose] = ["In ", self.notation.tensor(equation.target)]
+        said: list[Prose] = ["In ", self.whole(equation.target)]
         for n, (k, factor) in enumerate(zip(mistake.places, mistake.factors, strict=True)):
             e = self.program.equations[k]
             what = ["missing"] if factor == 0 else ["of the wrong sign"] if factor == -1 else (
@@ -121,10 +143,12 @@ class Words:
 
     def through(self, ends: Sequence[str | None]) -> list[Prose]:
         """'through m and s', or 'that comes straight from L'."""
+        if list(ends) == [self.loss]:
+            return ["that comes straight from ", self.whole(self.loss)]
         return ["through ", *self.ends(ends)]
 
     def ends(self, ends: Sequence[str | None]) -> list[Prose]:
-        return listed([self.tensor(n) for n in ends if n is not None])
+        return joined([self.named(n) for n in ends if n is not None])
 
     def times(self, factor: Fraction | float, equation: Equation) -> list[Prose]:
         """'5 times too large: 5 is how far n runs; is it to be divided by that?'"""
@@ -135,7 +159,7 @@ class Words:
         if size == 1:
             return ["of the wrong sign"]
         if size == 2 or size == Fraction(1, 2):
-            said = "twice as large as it should be" if size == 2 else "half of what it should be"
+            said = "twice what it should be" if size == 2 else "half of what it should be"
             return [said, sign]
         large = size.denominator == 1
         number = size.numerator if large else size.denominator
@@ -148,6 +172,12 @@ class Words:
 
     def extent(self, number: int, equation: Equation) -> list[Prose] | None:
         """What has that many values: an index of the equation, of another, a whole tensor."""
+        total = summed(equation)
+        for count in range(2, len(total) + 1):
+            for some in combinations(total, count):
+                sizes = [self.worked.sizes.of(r.size) for r in some if r.size is not None]
+                if prod(sizes) == number:
+                    return ["terms that are summed over ", *listed([symbol(r.name) for r in some])]
         others = [e for e in self.program.equations if e is not equation]
         for e in (equation, *reversed(others)):
             loops = [*summed(e), *e.ranges]
@@ -158,20 +188,20 @@ class Words:
         for name in (equation.target, *self.program.tensors):
             array = self.worked.tables.get(name)
             if array is not None and array.size == number and array.ndim:
-                return ["cells of ", self.notation.tensor(name)]
+                return ["cells of ", self.whole(name)]
         return None
 
     # --- a change
 
     def changed(self, equation: Equation, change: Change) -> list[Prose]:
         """One change of an equation in words."""
-        target = self.notation.tensor(equation.target)
+        target = self.whole(equation.target)
         before = self.expression(change.before) if change.before is not None else None
         after = self.expression(change.after) if change.after is not None else None
         if change.kind == "factor":
             return self.dropped(equation, change)
         if change.kind == "swap":
-            right, wrong = (self.notation.tensor(n) for n in change.where)
+            right, wrong = (self.whole(n) for n in change.where)
             return ["In ", target, ", ", wrong, " stands where ", right, " belongs."]
         if change.kind == "one":
             return self.one(equation, change)
@@ -192,9 +222,12 @@ class Words:
             made = self.program.definitions()[change.before.tensor][0] if isinstance(
                 change.before, Ref) else equation
             over = [symbol(r.name) for r in summed(made)]
+            sums: list[Prose] = ["through ", *self.named(of), " "] if of else []
             return ["In ", target, ", each cell gets its own term alone: the sum over ",
-                    *listed(over), " is missing. Only the diagonal of the Jacobian ",
-                    *(["through ", self.tensor(of), " "] if of else []), "is taken."]
+                    *listed(over), " is missing. Only the diagonal of the Jacobian ", *sums,
+                    "is taken."]
+        if change.kind == "transpose" and equation.subscripts != change.equation.subscripts:
+            return [target, " comes out transposed."]
         if change.kind == "transpose":
             return ["In ", target, ", ", after, " stands where ", before,
                     " belongs: a transpose too many, or too few."]
@@ -211,7 +244,7 @@ class Words:
         """A factor that is missing; whose derivative it is, if it is all that the rule gives."""
         assert isinstance(change.before, Apply)
         left, right = change.before.args
-        target = self.notation.tensor(equation.target)
+        target = self.whole(equation.target)
         if change.before.function == "div":
             return ["In ", target, ", the division by ", self.expression(right), " is missing."]
         gone = right if change.after == left else left
@@ -235,7 +268,7 @@ class Words:
 
     def one(self, equation: Equation, change: Change) -> list[Prose]:
         """A sum of which one term was taken."""
-        target = self.notation.tensor(equation.target)
+        target = self.whole(equation.target)
         name, end = change.where
         if name == "window":
             return ["In ", target, ", the gradient of a maximum is sent to the first cell of its "
@@ -246,7 +279,7 @@ class Words:
 
     def kink(self, equation: Equation, change: Change) -> list[Prose]:
         """Another choice where a derivative jumps."""
-        target = self.notation.tensor(equation.target)
+        target = self.whole(equation.target)
         if change.where == ("shared",):
             return ["In ", target, ", several cells of a window are as large as its maximum. "
                     "Yours shares the gradient among them, ours gives it to the first. Both are "
@@ -259,16 +292,15 @@ class Words:
 
 def listed(parts: Sequence[Math]) -> list[Prose]:
     """'a, b and c'"""
+    return joined([[part] for part in parts])
+
+
+def joined(parts: Sequence[Sequence[Prose]]) -> list[Prose]:
+    """'a, b and the sum in c'"""
     found: list[Prose] = []
     for n, part in enumerate(parts):
         if n:
             found.append(" and " if n == len(parts) - 1 else ", ")
-        found.append(part)
+        found += part
     return found
 
-
-def _winner(equation: Equation) -> Math | None:
-    return None
-
-
-__all__ = ["Derivative", "Num", "Words", "listed"]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any, Final, Protocol
 
 from chainrule.errors import InputError
@@ -85,7 +86,8 @@ class Log:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what could not be written is tried once more
+                self._file.close()
             self._file = None
 
     def _line(self, data: Mapping[str, Any]) -> None:
@@ -95,8 +97,8 @@ class Log:
             self._file.write(json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n")
             self._file.flush()
         except OSError as error:
-            self.trouble = f"the log {self.path} ends early: {error.strerror}"
-            self._file = None  # closing it would try to write again
+            self.trouble = f"The log {self.path} ends early: {error.strerror}."
+            self.close()
 
 
 def _lines_up_to(path: str | os.PathLike[str], step: int) -> list[str]:

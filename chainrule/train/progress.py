@@ -44,7 +44,7 @@ class Progress:
 
         self._bar = Bar(
             TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"), TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(compact=True), TextColumn("{task.fields[told]}"),
             console=Console(stderr=True), transient=True)
         self._bar.start()
         self._task = self._bar.add_task(self.title, total=about["steps"], completed=about["step"],

@@ -102,7 +102,9 @@ class Schedule:
                          for k in range(first, first + count)])
 
     def __str__(self) -> str:
-        told = ",".join(f"{key}={value:g}" for key, value in self.settings.items())
+        usual = _RULES[self.name][0]
+        told = ",".join(f"{key}={value!r}" for key, value in self.settings.items()
+                        if value != usual[key])
         return f"{self.name}:{told}" if told else self.name
 
 

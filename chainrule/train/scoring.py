@@ -19,7 +19,7 @@ from chainrule.nn.network import Network
 from chainrule.train.feed import Feed
 from chainrule.train.runner import Roles, Runner, make_runner
 from chainrule.train.settings import Settings
-from chainrule.train.step import Step, answers_of, averages
+from chainrule.train.step import Step, answers_of, averages, class_axis, target_of
 
 _BATCH: Final = 1024  # examples at a time, at most
 _LEAST: Final = 128  # divisors of the number of examples are looked for down to here
@@ -51,9 +51,9 @@ class Score:
 
     def data(self) -> dict[str, Any]:
         """The numbers by name, for a log."""
-        found: dict[str, Any] = {"loss": self.loss}
+        found: dict[str, Any] = {"loss": _told(self.loss)}
         if self.objective != self.loss:
-            found["objective"] = self.objective
+            found["objective"] = _told(self.objective)
         if self.right is not None:
             found |= {"accuracy": self.accuracy, "error_rate": self.error_rate}
         return {**found, "examples": self.count}
@@ -92,7 +92,7 @@ class Scorer:
         right = self.step.right
         return Score(totals[self.step.loss], totals[self.step.loss] + extra,
                      None if right is None else round(totals[right]), feed.count,
-                     self._answers(feed))
+                     answers_in(self.network, feed.arrays[target_of(self.network)]))
 
     def _runner(self, batch: int) -> Runner:
         if batch not in self._runners:
@@ -100,12 +100,6 @@ class Scorer:
             self._runners[batch] = make_runner(self.step.program, batch, dtype=s.dtype,
                                                threads=s.threads, backend=s.runs_on)
         return self._runners[batch]
-
-    def _answers(self, feed: Feed) -> int:
-        """How many answers are judged: one an example, or one for each of its positions."""
-        if self.step.right is None:
-            return feed.count
-        return feed.count * answers_each(self.network, self.step)
 
     def outputs(self, feed: Feed, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """What the network gives for each example, by the reference."""
@@ -121,12 +115,18 @@ class Scorer:
         return np.concatenate(parts)
 
 
-def answers_each(network: Network, step: Step) -> int:
-    """How many answers each example has: one, or one for each position of a sequence."""
-    guess = next((e.target for e in step.program.equations if e.target.endswith("guess")), None)
-    shape = network.program.tensors[answers_of(network)].shape[1:-1] if guess is None else (
-        step.program.tensors[guess].shape[1:])
-    return math.prod(axis.constant or 1 for axis in shape)
+def answers_in(network: Network, targets: np.ndarray) -> int:
+    """How many answers are judged: one an example, or one for each position of a sequence."""
+    target = network.program.tensors[target_of(network)]
+    if target.kind == "integer":
+        return targets.size
+    axis = class_axis(network)
+    return int(targets.size // targets.shape[-1 if axis is None else axis])
+
+
+def _told(number: float) -> float | None:
+    """A number as JSON has it, which has no infinity."""
+    return number if math.isfinite(number) else None
 
 
 def _batch_for(count: int) -> int:

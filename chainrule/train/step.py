@@ -149,7 +149,8 @@ def loss_of(network: Network) -> str:
     """The name of a network's loss; raises `InputError` where it has none."""
     if not network.losses:
         raise InputError(f"{network.name} has no loss to train by", None,
-                         "give one, such as CrossEntropyLoss (from logits, with labels) or MSELoss")
+                         "give one (loss=…, --loss …), such as CrossEntropyLoss, from logits with "
+                         "labels, or MSELoss")
     return network.losses[0]
 
 
