@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,8 +107,8 @@ def test_labels_out_of_their_range_are_refused_before_a_step_is_taken() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_working_by_chunks_of_examples_changes_nothing(
         threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = partial(runtime.Target, cache=6000)
-    monkeypatch.setattr(runtime, "Target", small)
+    machine = replace(runtime.host(), cache_bytes=48000)
+    monkeypatch.setattr(runtime, "host", lambda: machine)
     step, native, reference, data = pair(images, "momentum", threads, batch=11)
     chunks = [run.chunk for phase in native.machinery.plan.phases for run in phase]
     assert any(0 < chunk < 5 for chunk in chunks), chunks

@@ -27,12 +27,13 @@ _MAGIC: Final = b"chainrule object 1\n"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A processor: LLVM's names for it, and the bytes of its widest vectors."""
+    """A processor: LLVM's names for it, bytes of its widest vectors and of a core's own cache."""
 
     cpu: str
     features: str
     vector_bytes: int
     registers: int
+    cache_bytes: int = 1 << 20
 
 
 def llvm() -> Any:
@@ -67,7 +68,17 @@ def host() -> Machine:
         vector, registers = 32, 16
     else:
         vector, registers = 16, 16 if "sse2" in on else 32
-    return Machine(binding.get_host_cpu_name(), features.flatten(), vector, registers)
+    return Machine(binding.get_host_cpu_name(), features.flatten(), vector, registers,
+                   _cache_bytes())
+
+
+def _cache_bytes() -> int:
+    """The size of a core's second-level cache, as Linux tells it; a common one elsewhere."""
+    try:
+        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(text.rstrip("K")) * (1024 if text.endswith("K") else 1)
+    except (OSError, ValueError):
+        return 1 << 20
 
 
 def object_code(text: str, machine: Machine | None = None, cache: bool = True) -> bytes:

@@ -47,7 +47,9 @@ class Machinery:
         machine = host()
         self.dtype, self.threads = dtype, threads
         width = machine.vector_bytes // (4 if dtype == "float32" else 8)
-        self.plan = plan(prepared(concrete(program, sizes)), Target(width, machine.registers),
+        target = Target(width, machine.registers, machine.cache_bytes * width
+                        // machine.vector_bytes)
+        self.plan = plan(prepared(concrete(program, sizes)), target,
                          [(name, 0) for name in rows], threads)
         self.pointers = _pointers(self.plan, dtype, rows, steps)
         text = str(module_of(self.plan, self.pointers, dtype, width, threads))
