@@ -21,3 +21,4 @@ DATA_BYTES: Final = 4 * 2**30  # one data file, as it lies on the disk and unpac
 DATA_FILES: Final = 200_000  # files of one data set: images, members of an archive
 DATA_CLASSES: Final = 10_000  # classes that labels may tell apart
 IMAGE_PIXELS: Final = 2**24  # pixels of one picture, checked before it is unpacked
+EMITTED_EQUATIONS: Final = 2_000  # equations of a program that is written as Python source

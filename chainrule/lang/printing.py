@@ -53,14 +53,14 @@ def expression_text(e: Expr, bounds: bool = True) -> str:
     return _Printer(None, bounds).text(e)
 
 
-def equation_text(equation: Equation, bounds: bool = True) -> str:
-    """An equation as text.
+def equation_text(equation: Equation, bounds: bool = True, shapes: Shapes | None = None) -> str:
+    """An equation as text; where `shapes` are known, without the ranges that follow from them.
 
     >>> from chainrule.lang.parse import parse
     >>> equation_text(parse("s += a[i] * b[i] with i<3").equations[0])
     's += a[i]*b[i] with i < 3'
     """
-    return _Printer(None, bounds).equation(equation)
+    return _Printer(shapes, bounds).equation(equation)
 
 
 def program_text(program: Program) -> str:

@@ -163,23 +163,22 @@ def _without(parameters: Sequence[ParameterHealth], words: Words) -> list[Prose]
 
 
 def _on_the_way(layers: Sequence[LayerHealth], words: Words) -> list[Prose]:
-    """Gradients that shrink or grow from layer to layer."""
-    known = [x for x in layers if x.gradient is not None and x.gradient.rms > 0]
-    if len(known) < 3:
+    """Gradients that shrink or grow from one layer with weights to the next."""
+    known = [x for x in layers if x.weighted and x.gradient is not None and x.gradient.rms > 0]
+    if len(known) < 2:
         return []
     first, last = known[0], known[-1]
     assert first.gradient is not None and last.gradient is not None
     ratio = first.gradient.rms / last.gradient.rms
     if VANISHING <= ratio <= 1 / VANISHING:
         return []
-    steps = len(known) - 1
-    each = max(ratio, 1 / ratio) ** (1 / steps)
+    each = max(ratio, 1 / ratio) ** (1 / (len(known) - 1))
     said = "vanishes" if ratio < 1 else "explodes"
     return [inlines(
         f"The gradient {said} on the way back: ", words.adjoint(last.tensor), " has the norm "
         f"{short(last.gradient.rms)}, ", words.adjoint(first.tensor),
         f" {short(first.gradient.rms)}. On average it {'shrinks' if ratio < 1 else 'grows'} by a "
-        f"factor of {short(each)} in each of the {steps} steps between them.")]
+        f"factor of {short(each)} a layer.")]
 
 
 def _spread(parameters: Sequence[ParameterHealth], words: Words) -> list[Prose]:

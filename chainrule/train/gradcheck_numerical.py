@@ -168,10 +168,11 @@ def _judged(name: str, cell: tuple[int, ...], gradient: float, found: Difference
     if not np.isfinite(gradient) or not np.isfinite(found.value):
         return Tried(name, cell, gradient, found, float("inf"), "not finite")
     error = distance / scale if distance else 0.0
+    room = tolerance * scale
     if found.kink:
-        verdict = "kink" if found.allows(gradient, tolerance * scale) else "differs"
-    elif distance > found.error + tolerance * scale:
-        verdict = "differs"
+        verdict = "kink" if found.allows(gradient, room) else "differs"
+    elif distance > room + found.error * (1 if found.error < room else 10):
+        verdict = "differs"  # by more than differences that are rough themselves can be off
     else:
-        verdict = "undecided" if found.error > tolerance * scale and scale else "agrees"
+        verdict = "undecided" if found.error > room and scale else "agrees"
     return Tried(name, cell, gradient, found, error, verdict)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +27,7 @@ import numpy as np
 from chainrule.algebra.stable import stabilise
 from chainrule.diff.reverse import real_inputs
 from chainrule.evaluate.arrays import NumpyArithmetic
-from chainrule.lang.expr import Apply, Expr, Number, Ref, Select
+from chainrule.lang.expr import Apply, Expr, Number, Ref, Select, walk
 from chainrule.lang.functions import FUNCTIONS
 from chainrule.lang.program import Equation, Origin, Program, Tensor, fresh
 from chainrule.train.gradcheck_nonfinite import NonFinite, first_nonfinite
@@ -66,7 +66,7 @@ class LayerHealth:
 
     `function` is the activation that makes it, if one does; `flat` the share of its cells whose
     derivative is below 1 % of the steepest, `dead` the units (of `units`) whose derivative is
-    exactly zero for every example.
+    exactly zero for every example. `weighted` says that a matrix of weights is applied in it.
     """
 
     tensor: str
@@ -77,6 +77,7 @@ class LayerHealth:
     flat: float = 0.0
     dead: int = 0
     units: int = 0
+    weighted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,12 @@ def _layer(found: Worked, name: str) -> LayerHealth:
     array = found.tables[name]
     adjoint = found.adjoints.get(name)
     gradient = None if adjoint is None else Norms.of(found.tables[adjoint])
-    layer = LayerHealth(name, array.shape, Norms.of(array), gradient)
     made = found.program.definitions().get(name, [])
+    weights = {n for n in found.program.inputs if found.program.tensors[n].role == "parameter"
+               and found.tables[n].ndim > 1}
+    weighted = any(isinstance(node, Ref) and node.tensor in weights
+                   for e in made for node in walk(e.body))
+    layer = LayerHealth(name, array.shape, Norms.of(array), gradient, weighted=weighted)
     body = made[0].body if len(made) == 1 else None
     if not isinstance(body, Apply) or len(body.args) != 1 or not saturates(body.function):
         return layer
@@ -160,7 +165,7 @@ def _layer(found: Worked, name: str) -> LayerHealth:
     steepest = steepest_slope(body.function)
     flat = float(np.mean(slopes < FLAT * steepest)) if slopes.size else 0.0
     dead, units = _dead(found, name, slopes)
-    return LayerHealth(name, array.shape, layer.value, gradient, body.function, flat, dead, units)
+    return replace(layer, function=body.function, flat=flat, dead=dead, units=units)
 
 
 def _slopes(found: Worked, equation: Equation, body: Apply) -> np.ndarray:
