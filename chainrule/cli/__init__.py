@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "prove": "Prove a claim by named steps, or refute it by a counterexample.",
     "transform": "Write a network with another activation and the same outputs, with proof.",
     "size": "Size a network: shapes, parameters, operations, receptive fields.",
+    "emit": "Write a formula or a network as readable NumPy, PyTorch or JAX.",
     "convolve": "Work a convolution by hand: size, windows, gradients.",
     "conv": "Find the kernels, strides, paddings and dilations that give a size.",
     "train": "Train a network on data.",

@@ -72,6 +72,13 @@ class Names:
         self._taken = {*TAKEN, *taken}
         self._given: dict[tuple[str, object], str] = {}
 
+    def copy(self, taken: Iterable[str] = ()) -> Names:
+        """The same names, for a function of its own, which may not use those `taken`."""
+        other = Names()
+        other._taken = {*self._taken, *taken}
+        other._given = dict(self._given)
+        return other
+
     def tensor(self, name: str) -> str:
         """The identifier of a tensor."""
         return self._of("tensor", name, name)

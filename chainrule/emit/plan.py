@@ -175,6 +175,15 @@ class Spread(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Repeat(Node):
+    """Each cell so many times in a row along an axis."""
+
+    of: Node = field(default_factory=Node)
+    count: Integer = field(default_factory=lambda: Integer(()))
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Padded(Node):
     """An array with cells of `fill` before and after each axis."""
 
@@ -297,8 +306,8 @@ def parts(node: Node) -> tuple[Node, ...]:
         return node.operands
     if isinstance(node, Fancy):
         return (node.of, *(item for item in node.items if isinstance(item, Node)))
-    if isinstance(node, Basic | Flip | Fold | Permute | Reshape | Spread | Padded | Windows
-                  | Convert):
+    if isinstance(node, Basic | Flip | Fold | Permute | Reshape | Spread | Repeat | Padded
+                  | Windows | Convert):
         return (node.of,)
     return ()
 
@@ -320,6 +329,10 @@ def permuted(node: Node, dims: Dims) -> Node:
     if node.dims == dims:
         return node
     order = tuple(node.dims.index(d) for d in dims)
+    if isinstance(node, Einsum):
+        words, _, out = node.letters.partition("->")
+        letters = f"{words}->{''.join(out[k] for k in order)}"
+        return Einsum(dims, node.kind, False, letters, node.operands)
     if isinstance(node, Permute):
         return permuted(node.of, dims) if set(node.of.dims) == set(dims) else Permute(
             dims, node.kind, False, node, order)
@@ -332,22 +345,21 @@ def aligned(node: Node, order: tuple[str, ...]) -> Node:
     Axes that it lacks become axes of one cell, but for those in front, which are broadcast anyway.
     """
     own = node.axes
-    if len(own) != len(node.dims):
-        keep = tuple(d for d in node.dims if d is not None)
-        items = tuple(At(Integer(())) if d is None else ALL for d in node.dims)
-        node = Basic(keep, node.kind, node.static, node, items)
     if not own:
         return node
-    wanted = tuple(name for name in order if name in own)
-    first = order.index(wanted[0])
+    first = next(k for k, name in enumerate(order) if name in own)
     dims: Dims = tuple(name if name in own else None for name in order[first:])
+    if dims == node.dims:
+        return node
+    if len(own) != len(node.dims):
+        items = tuple(At(Integer(())) if d is None else ALL for d in node.dims)
+        node = Basic(own, node.kind, node.static, node, items)
     if isinstance(node, Fold) and not node.keep and None in dims:
         kept = tuple(None if k in node.gone else d for k, d in enumerate(node.of.dims))
-        while kept and kept[0] is None:
-            kept = kept[1:]
-        if kept == dims and len(node.of.dims) == len(dims):
-            return Fold(dims, node.kind, False, node.op, node.of, node.gone, True)
-    node = permuted(node, wanted)
+        tail = order[len(order) - len(kept):]
+        if len(tail) == len(kept) and all(d in (None, t) for d, t in zip(kept, tail, strict=True)):
+            return Fold(kept, node.kind, False, node.op, node.of, node.gone, True)
+    node = permuted(node, tuple(name for name in order if name in own))
     if dims == node.dims:
         return node
     items = tuple(NEW if d is None else ALL for d in dims)
@@ -357,6 +369,6 @@ def aligned(node: Node, order: tuple[str, ...]) -> Node:
 __all__ = [
     "ALL", "NEW", "Assign", "At", "Basic", "Choice", "Comment", "Convert", "Counter", "Define",
     "Demand", "Dims", "Einsum", "Elementwise", "Fancy", "Flip", "Fold", "For", "Grid", "InRange",
-    "Literal", "Matmul", "Name", "Node", "Padded", "Permute", "Put", "Reshape", "SizeValue",
-    "Slice", "Spread", "Statement", "Windows", "Zeros", "aligned", "nodes", "parts", "permuted",
+    "Literal", "Matmul", "Name", "Node", "Padded", "Permute", "Put", "Repeat", "Reshape",
+    "SizeValue", "Slice", "Spread", "Statement", "Windows", "Zeros", "aligned", "nodes", "parts", "permuted",
 ]  # fmt: skip

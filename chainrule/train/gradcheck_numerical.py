@@ -137,7 +137,6 @@ def _tried(value: Callable[[Mapping[str, np.ndarray]], float], arrays: Mapping[s
     numbers = gradient.astype(np.float64)
     finite = numbers[np.isfinite(numbers)]
     largest = float(np.abs(finite).max(initial=0.0))
-    epsilon = EPSILON if start.dtype.itemsize >= 8 else float(np.finfo(start.dtype).eps)
     measured = []
     for cell in cells(start.shape, sample):
         moved = start.copy()
@@ -147,7 +146,7 @@ def _tried(value: Callable[[Mapping[str, np.ndarray]], float], arrays: Mapping[s
             return value({**arrays, name: moved})
 
         wanted = tolerance * max(largest, EPSILON)
-        measured.append((cell, difference(along, points, step, wanted, epsilon)))
+        measured.append((cell, difference(along, points, step, wanted)))
     known = [abs(d.value) for _, d in measured if np.isfinite(d.value)]
     scale = max([largest, *known], default=0.0)
     return [_judged(name, cell, float(numbers[cell]), d, scale, tolerance)

@@ -61,11 +61,10 @@ class Difference:
 
 
 def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
-               wanted: float = 0.0, epsilon: float = EPSILON) -> Difference:
+               wanted: float = 0.0) -> Difference:
     """The derivative at 0 of f, a function of how far one moves from the point.
 
     Where the error is above `wanted` smaller steps are tried as well, and the best is kept.
-    `epsilon` is the relative error to which f is computed.
 
     >>> d = difference(lambda t: math.exp(t), 8, 1e-2)
     >>> abs(d.value - 1) <= d.error < 1e-9
@@ -75,20 +74,21 @@ def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
     (True, -1.0, 1.0)
     """
     middle = float(f(0.0))
-    best = _at(f, middle, points, step, epsilon)
+    noise = max(EPSILON * abs(middle), _noise(f, step * _NEAR))
+    best = _at(f, middle, points, step, noise)
     if best.error <= wanted and not best.kink:
         return best
     best = replace(best, kink=False)
-    corner = _corner(f, middle, step * _NEAR, epsilon)
+    corner = _corner(f, middle, step * _NEAR)
     if corner is not None:
         return corner
-    noise = _noise(f, step * _NEAR)
-    found = [replace(best, error=best.error + 8 * noise / step)]
+    found = [best]
+    if 8 * noise / step > wanted:  # then only larger steps help
+        found.insert(0, replace(_at(f, middle, points, step * _FINER, noise), kink=False))
     finer = step
-    for _ in range(_TIMES):
+    for _ in range(_TIMES if min(d.error for d in found) > wanted else 0):
         finer /= _FINER
-        now = _at(f, middle, points, finer, epsilon)
-        now = replace(now, kink=False, error=now.error + 8 * noise / finer)
+        now = replace(_at(f, middle, points, finer, noise), kink=False)
         before = found[-1]
         found.append(now)
         borne_out = abs(now.value - before.value) <= 4 * before.error + now.error
@@ -101,7 +101,7 @@ def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
 
 
 def _at(f: Callable[[float], float], middle: float, points: int, step: float,
-        epsilon: float) -> Difference:
+        noise: float) -> Difference:
     """The stencil with one step; `kink` is only a suspicion here.
 
     A corner at the very point is no surprise to a central stencil: of |x| all of them say 0. But
@@ -115,7 +115,7 @@ def _at(f: Callable[[float], float], middle: float, points: int, step: float,
     value = _sum(WEIGHTS[points], right, left, step)
     largest = max(map(abs, (middle, *right, *left)))
     # every value of f is a sum itself: allow it a few roundings
-    rounding = 8 * epsilon * largest / step
+    rounding = 8 * max(EPSILON * largest, noise) / step
     once = abs(right[0] - 2 * middle + left[0]) / step
     twice = abs(right[1] - 2 * middle + left[1]) / (2 * step)
     corner = once > 2 * rounding and twice < 1.5 * once
@@ -145,7 +145,8 @@ def _noise(f: Callable[[float], float], near: float) -> float:
     Fourth differences of a smooth function are next to nothing there. See Hamming, Numerical
     Methods for Scientists and Engineers (2nd edition, 1973), chapter 10.
     """
-    values = [float(f(k * near)) for k in range(-3, 4)]
+    near *= (math.sqrt(5) - 1) / 2  # in no simple ratio to the unit that f is rounded to
+    values = [float(f(k * near)) for k in range(-4, 5)]
     if not all(map(math.isfinite, values)):
         return 0.0
     fourth = [a - 4 * b + 6 * c - 4 * d + e
@@ -158,8 +159,7 @@ def _sum(weights: tuple[float, ...], right: list[float], left: list[float], step
     return math.fsum(w * (a - b) for w, a, b in zip(weights, right, left, strict=False)) / step
 
 
-def _corner(f: Callable[[float], float], middle: float, near: float,
-            epsilon: float) -> Difference | None:
+def _corner(f: Callable[[float], float], middle: float, near: float) -> Difference | None:
     """The slopes on both sides if they stay apart as the step shrinks, else None."""
     jumps = []
     slopes = (0.0, 0.0)
@@ -171,7 +171,7 @@ def _corner(f: Callable[[float], float], middle: float, near: float,
         # one-sided differences of second order
         left = (3 * middle - 4 * values[1] + values[0]) / (2 * h)
         right = (-3 * middle + 4 * values[2] - values[3]) / (2 * h)
-        rounding = 16 * epsilon * max(map(abs, (middle, *values))) / h
+        rounding = 16 * EPSILON * max(map(abs, (middle, *values))) / h
         slopes = (left, right)
         jumps.append(right - left)
     size = max(map(abs, slopes))
