@@ -370,5 +370,6 @@ __all__ = [
     "ALL", "NEW", "Assign", "At", "Basic", "Choice", "Comment", "Convert", "Counter", "Define",
     "Demand", "Dims", "Einsum", "Elementwise", "Fancy", "Flip", "Fold", "For", "Grid", "InRange",
     "Literal", "Matmul", "Name", "Node", "Padded", "Permute", "Put", "Repeat", "Reshape",
-    "SizeValue", "Slice", "Spread", "Statement", "Windows", "Zeros", "aligned", "nodes", "parts", "permuted",
+    "SizeValue", "Slice", "Spread", "Statement", "Windows", "Zeros", "aligned", "nodes", "parts",
+    "permuted",
 ]  # fmt: skip
