@@ -158,7 +158,7 @@ class Reads(Scope):
         loose = guarded and any(self._may_leave(e, k) for k in range(len(affine)))
         sizes = list(tensor.shape)
         if e.outside is not None or loose:
-            if None in affine or any(not self._constant_reach(s) for s in e.subscripts):
+            if None in affine or any(extent(s, self.letters) is None for s in e.subscripts):
                 return self._outside(e, array)
             array, affine, sizes = self._padded(e, array, affine)  # type: ignore[arg-type]
         elif not guarded:
@@ -178,8 +178,18 @@ class Reads(Scope):
         return ends is None or not (
             self.holds(ZERO, ends[0]) and self.holds(ends[1], size - 1))
 
-    def _constant_reach(self, s: Integer) -> bool:
-        return extent(s, self.letters) is not None
+    def reach(self, s: Integer) -> tuple[Integer, Integer] | None:
+        """The least and greatest value of a subscript, positions of winners and labels included."""
+        ranges = dict(self.letters)
+
+        def bounded(a: object) -> Integer | None:
+            below = self.tensor(a.ref.tensor).below if isinstance(a, Read) else None
+            if below is None:
+                return None
+            ranges[f"{a}~"] = below
+            return index(f"{a}~")
+
+        return extent(s.substitute(bounded), ranges)
 
     def _check(self, e: Ref) -> None:
         """Have the file assert what is not certain: that subscripts stay on their axes."""

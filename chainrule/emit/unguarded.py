@@ -59,8 +59,7 @@ class _Work:
             if guarded and isinstance(node, Reduce) and self.total(node, sizes):
                 return self.named(node, sizes, e)
             return node
-        plain = isinstance(node, Apply) and not any(isinstance(n, Select) for n in walk(node))
-        if plain and not guarded:
+        if not guarded and not any(isinstance(n, Select) for n in walk(node)):
             return node
         under = guarded or isinstance(node, Select)
         parts = children(node)

@@ -226,16 +226,15 @@ class Writes(Sums):
         name = self.variable(e.target)
         affine = [Affine.of(s) for s in e.subscripts]
         outside = e.dropping or leaves
-        if outside and None not in affine and all(
-                extent(s, self.letters) is not None for s in e.subscripts):
-            self._dropping(e, value, affine, first, others)  # type: ignore[arg-type]
+        if outside and all(self.reach(s) is not None for s in e.subscripts):
+            self._dropping(e, value, affine, first, others)
             return
         if first:
             self._zeros(e, name, shape, True)
         if not outside:
             self._demand_inside(e)
         if outside or None in affine or not self._sliced(e, name, value, affine, shape):
-            self._scatter(e, name, value, outside)
+            self._scatter(name, value, outside, shape, list(e.subscripts))
 
     def _demand_inside(self, e: Equation) -> None:
         for s, size in zip(e.subscripts, self.tensor(e.target).shape, strict=True):
@@ -247,21 +246,24 @@ class Writes(Sums):
             if not self.holds(ends[1], size - 1):
                 self.demand(ends[1], "<", size)
 
-    def _dropping(self, e: Equation, value: Node, affine: list[Affine], first: bool,
+    def _dropping(self, e: Equation, value: Node, affine: list[Affine | None], first: bool,
                   others: int) -> None:
         """A write into a larger array, whose middle is the target."""
         shape = self.tensor(e.target).shape
         name = self.variable(e.target)
         padded = self.names.fresh(f"{e.target}_padded")
-        larger, moved = [], []
+        larger: list[Integer] = []
+        moved: list[Affine | None] = []
+        places: list[Integer] = []
         cut: list[Slice | str] = []
         for a, s, size in zip(affine, e.subscripts, shape, strict=True):
-            ends = extent(s, self.letters)
+            ends = self.reach(s)
             assert ends is not None
             before = self.margin(-ends[0], "before")
             after = self.margin(ends[1] - size + 1, "after")
             larger.append(size + before + after)
-            moved.append(a.shifted(before))
+            moved.append(None if a is None else a.shifted(before))
+            places.append(s + before)
             if before == ZERO and after == ZERO:
                 cut.append(ALL)
             else:
@@ -272,8 +274,8 @@ class Writes(Sums):
             padded = name
         if not inside or first:
             self._zeros(e, padded, tuple(larger), inside)
-        if not self._sliced(e, padded, value, list(moved), tuple(larger)):
-            self._scatter(e, padded, value, False, moved)
+        if None in moved or not self._sliced(e, padded, value, moved, tuple(larger)):
+            self._scatter(padded, value, False, tuple(larger), places)
         if inside:
             return
         dims = base_dims(len(shape))
@@ -371,13 +373,9 @@ class Writes(Sums):
         add = e.accumulate or e.condition is not None  # the cells left out keep what they have
         self.statements.append(Put(name, tuple(items) or (ALL,), value, add))
 
-    def _scatter(self, e: Equation, name: str, value: Node, outside: bool,
-                 moved: list[Affine] | None = None) -> None:
-        """An addition at arrays of integers."""
-        shape = self.tensor(e.target).shape
-        subscripts = list(e.subscripts)
-        if moved is not None:
-            subscripts = [self._moved(s, a) for s, a in zip(subscripts, moved, strict=True)]
+    def _scatter(self, name: str, value: Node, outside: bool, shape: tuple[Integer, ...],
+                 subscripts: list[Integer]) -> None:
+        """An addition at arrays of integers, into an array of this shape."""
         whole = 0  # axes at the end that are written whole, and so need no array
         while not outside and whole < len(shape) and subscripts[-1 - whole].plain is not None and (
                 self.same(self.letters[subscripts[-1 - whole].plain or ""], shape[-1 - whole])
@@ -399,7 +397,7 @@ class Writes(Sums):
                 places[k] = Elementwise(place.dims, "integer", place.static, "clip",
                                         (place, low, top))
         if not outside:
-            self._guard_writes(e, arrays)
+            self._guard_writes(arrays, shape)
         items = tuple(aligned(p, joint) for p in places)
         self.release(joint)
         if inside is not None:
@@ -409,9 +407,10 @@ class Writes(Sums):
         value = aligned(value, (*joint, *last))
         self.statements.append(Put(name, items, value, True, once))
 
-    def _guard_writes(self, e: Equation, arrays: list[Integer]) -> None:
+    def _guard_writes(self, arrays: list[Integer], shape: tuple[Integer, ...]) -> None:
+        """Have the file assert that integers which the user gives stay on their axes."""
         from_inputs = set(self.program.inputs)
-        for s, size in zip(arrays, self.tensor(e.target).shape, strict=False):
+        for s, size in zip(arrays, shape, strict=False):
             reads = [a for a in s.atoms() if isinstance(a, Gather)]
             given = [a for a in reads if a.ref.tensor in from_inputs]
             if not given or (len(s.terms) == 1 and self.tensor(given[0].ref.tensor).below == size):

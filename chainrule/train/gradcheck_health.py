@@ -41,15 +41,17 @@ def health_page(found: Health) -> Page:
             blocks.append(p(strong("What stands out:")))
             blocks.append(items(*said))
         else:
-            blocks.append(p(strong("Nothing stands out."), " All numbers are finite, no activation "
-                            "is mostly flat, and the gradients of all parameters are of "
-                            "comparable size."))
+            lead = "Nothing else stands out." if found.stable else "Nothing stands out."
+            blocks.append(p(strong(lead), " All numbers that are run are finite, no activation is "
+                            "mostly flat, and the gradients of all weights are of comparable "
+                            "size."))
     if found.layers:
         blocks += [heading(1, "Activations and their gradients"), _layers(found, words)]
     if found.parameters:
         blocks += [heading(1, "Parameters and their gradients"), _parameters(found, words)]
     blocks.append(p("Norms are root mean squares over all cells. The rank is that of the gradient, "
-                    "1 being the largest."))
+                    "1 being the largest; of the next says what share of the next row's gradient "
+                    "comes back."))
     meta = {"verdict": "finite" if found.well else "not finite"}
     return Page(f"Health of {found.loss}", tuple(blocks), meta)
 

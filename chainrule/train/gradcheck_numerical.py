@@ -21,6 +21,7 @@ _ALL: Final = 200  # cells of an array that are all tried
 _SAMPLE: Final = 100  # of a larger one
 _PRIME: Final = 1_299_721  # steps that go through an array as if at random
 _TOLERANCE: Final = 1e-5
+_ROUNDING: Final = 1e-10  # a relative error that says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class NumericalCheck:
     def worst(self) -> Tried | None:
         """The cell that is furthest off, among those that disagree if there are any."""
         order = ("agrees", "kink", "undecided", "differs", "not finite")
-        return max(self.tried, key=lambda t: (order.index(t.verdict), t.error), default=None)
+        return max(self.tried, default=None, key=lambda t: (
+            order.index(t.verdict), t.error if t.error > _ROUNDING else 0.0, abs(t.gradient)))
 
 
 def check_function(

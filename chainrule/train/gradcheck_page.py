@@ -29,7 +29,7 @@ from chainrule.render import Page
 from chainrule.train.gradcheck_diagnose import Diagnosis
 from chainrule.train.gradcheck_numerical import NumericalCheck, Tried
 from chainrule.train.gradcheck_program import GradientCheck
-from chainrule.train.gradcheck_rows import Row
+from chainrule.train.gradcheck_rows import ROUNDING, Row
 from chainrule.train.gradcheck_words import Words, listed
 
 _SHOWN: Final = 12  # suspects, and cells, that are listed
@@ -59,13 +59,15 @@ def short(value: float) -> str:
 
 
 def error_text(value: float) -> str:
-    """A relative error: 2.3e-04.
+    """A relative error: 2.3e-04; one of roundings alone hangs on the machine.
 
-    >>> error_text(0.00023), error_text(0.0), error_text(float("inf"))
-    ('2.3e-04', '0', 'infinite')
+    >>> error_text(0.00023), error_text(0.0), error_text(2e-16), error_text(float("inf"))
+    ('2.3e-04', '0', 'below 1e-13', 'infinite')
     """
     if value == float("inf"):
         return "infinite"
+    if 0 < value < ROUNDING:
+        return f"below {ROUNDING:.0e}"
     return f"{value:.1e}" if value else "0"
 
 
@@ -135,7 +137,7 @@ class _Page:
             f"{short(by.low)} to {short(by.high)}" if by.kink else short(by.value))
         compared = row.cell is not None
         return [cell(name), cell(size_text(row.shape)),
-                cell(error_text(row.error) if row.fitted and row.fitted.array is not None else ""),
+                cell(error_text(row.error) if compared else ""),
                 cell(*place(row.cell)), cell(short(row.yours) if compared else ""),
                 cell(short(row.ours) if compared else ""), cell(checked),
                 cell(_SAID[row.verdict], emphasis=not row.fine)]

@@ -82,18 +82,16 @@ def difference(f: Callable[[float], float], points: int = 8, step: float = 1e-2,
     corner = _corner(f, middle, step * _NEAR)
     if corner is not None:
         return corner
+    noisy = 8 * noise / step > wanted  # then only larger steps help
     found = [best]
-    if 8 * noise / step > wanted:  # then only larger steps help
-        found.insert(0, replace(_at(f, middle, points, step * _FINER, noise), kink=False))
-    finer = step
-    for _ in range(_TIMES if min(d.error for d in found) > wanted else 0):
-        finer /= _FINER
-        now = replace(_at(f, middle, points, finer, noise), kink=False)
-        before = found[-1]
-        found.append(now)
-        borne_out = abs(now.value - before.value) <= 4 * before.error + now.error
-        if now.error <= wanted and (borne_out or not math.isfinite(before.value)):
-            return now  # of noise a stencil may look exact by chance, but not twice
+    for power in range(-1 if noisy else 1, 1 if noisy and wanted else _TIMES + 1):
+        if power:
+            now = replace(_at(f, middle, points, step / _FINER**power, noise), kink=False)
+            before = found[-1]
+            found.append(now)
+            borne_out = abs(now.value - before.value) <= 4 * before.error + now.error
+            if now.error <= wanted and (borne_out or not math.isfinite(before.value)):
+                return now  # of noise a stencil may look exact by chance, but not twice
     # none is good enough: the best, as far as the next best bears it out
     best, second = sorted(found, key=lambda d: d.error)[:2]
     apart = abs(best.value - second.value)
