@@ -25,6 +25,7 @@ _WHERE = {
     "Condition": (_VARIABLES, "Condition"),
     "Formula": (_FRONTEND, "Formula"),
     "Variable": (_VARIABLES, "Variable"),
+    "compile": (_FRONTEND, "compile_formula"),
     "concatenate": (_VARIABLES, "concatenate"),
     "derive": (_FRONTEND, "derive"),
     "expand_dims": (_VARIABLES, "expand_dims"),

@@ -26,6 +26,7 @@ from chainrule.errors import (
     DerivativeError,
     InputError,
     KindError,
+    MissingExtraError,
     UnknownNameError,
     did_you_mean,
 )
@@ -40,6 +41,7 @@ from chainrule.spec import Specification
 
 if TYPE_CHECKING:
     from chainrule.explain.trace import Trace
+    from chainrule.native.calls import CompiledFormula
     from chainrule.render import Page
 
 TRACE_OPTIONS = frozenset({
@@ -348,6 +350,44 @@ def trace(text: str | Program | Variable | Network | Formula | Specification,
            "title": text.title}
     with text.placed():
         return Formula(text.program).trace({**text.values, **(values or {})}, **{**own, **named})
+
+
+def compile_formula(
+    text: str | Program | Variable | Network | Formula, /, *, of: str | None = None,
+    wrt: str | Sequence[str] | None = None, dtype: str | None = None, check: bool = True,
+    threads: int = 1, sizes: Mapping[str, int] | None = None,
+) -> CompiledFormula:
+    """A formula as machine code, with the face of a `Formula`, for many calls.
+
+    `of` and `wrt` say what the gradient is of and by, as in `Formula.gradient`; `sizes` are those
+    that no value's shape tells. Where a result is infinite or not a number, the reference is asked
+    what happened, and mostly raises a `DomainError` with the place; with `check=False` the result
+    comes as it is. See docs/compile.md. Needs the extra `native` (else `MissingExtraError`).
+
+    >>> f = compile_formula("y = a*b", wrt="a")
+    >>> f(2.0, 3.0), f.gradient(a=2.0, b=3.0)
+    (6.0, {'a': 3.0})
+    """
+    try:
+        from chainrule.native.calls import CompiledFormula  # lazily: it needs llvmlite
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "llvmlite":
+            raise
+        raise MissingExtraError("machine code needs llvmlite, which is not installed", None,
+                                "pip install 'chainrule[native]'") from None
+
+    own = _formula(text)
+    if dtype is not None:
+        own = Formula(own.program, dtype, own.stable)
+    if of is not None:
+        own.only(of)
+    names = _names(wrt)
+    if of is not None or names is not None:
+        own._derivative(gradient, of, names)  # now, so that a wrong name is told here
+    return CompiledFormula(
+        own.program, own._runnable(), partial(own.only, of),
+        partial(own._derivative, gradient, of, names), dtype=own.dtype, check=check,
+        threads=threads, sizes=sizes)
 
 
 def derive(

@@ -421,7 +421,7 @@ class _Given:
     def _integers(self, data: Any, tensor: Tensor, sizes: Sizes, numpy: Any) -> np.ndarray:
         if data.dtype.kind == "f":
             _refuse(~(numpy.isfinite(data) & (data == numpy.floor(data))), tensor, data, sizes)
-            _refuse(numpy.abs(data) >= 2**63, tensor, data, sizes)
+            _refuse(numpy.abs(data) >= numpy.float64(2**63), tensor, data, sizes)
         whole: np.ndarray = data.astype(numpy.int64)
         if self.flat is not None:  # through floats, integers above 2**53 would lose digits
             ints = [int(x) for x in self.flat]

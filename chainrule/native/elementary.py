@@ -44,6 +44,7 @@ import ctypes.util
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from llvmlite import binding, ir
@@ -132,8 +133,11 @@ LIBM: Final = (*_REDUCED, *_BY_LANE,
 """The functions of the C library that the code may refer to."""
 
 
+@lru_cache(maxsize=1)
 def bind_libm() -> None:
-    """Tell LLVM where the functions of `LIBM` are; call it once before code is linked.
+    """Tell LLVM where the functions of `LIBM` are; call it before code is linked.
+
+    Only the first call of a process looks for them, which takes some milliseconds.
 
     Raises `UnknownNameError` where the C library lacks one of them.
     """
