@@ -7,6 +7,7 @@ of many without a word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,20 +66,25 @@ def body(file: File, equations: Sequence[Equation], arguments: Sequence[str],
     labels = printer.lines(_labels(writes, arguments))
     if printer.model and printer.model not in writes.used:
         writes.used[printer.model] = None
-    shaped = [n for n in arguments if file.program.tensors[n].shape]
-    wanted = dict(writes.sizes_used)
-    for n in shaped:
-        for axis in file.program.tensors[n].shape:
-            wanted.update(dict.fromkeys(axis.sizes()))
-    reader = _Sizes(printer, set(file.sizes))
     made = {e.target for e in equations}
     reads = [n for n in writes.used if n not in made]
+    cached = [n for n in reads if n not in arguments]
+    shapes = {n: t.shape for n, t in file.program.tensors.items()}
+    shaped = [n for n in arguments if shapes[n]]
+    twins = {n: m for n in shaped for m in reversed(cached)
+             if sources and shapes[m] == shapes[n] and any(axis.sizes() for axis in shapes[n])}
+    wanted = dict(writes.sizes_used)
+    for n in shaped:
+        for axis in shapes[n] if n not in twins else ():
+            wanted.update(dict.fromkeys(axis.sizes()))
+    reader = _Sizes(printer, set(file.sizes))
     reader.read([n for n in wanted if n not in file.sizes],
-                list(dict.fromkeys([*arguments, *reads, *sources])))
+                [cached, arguments, sources] if sources else [[*arguments, *cached]])
     asserted = [line for n in shaped if n not in reader.unpacked
-                for line in _shape_line(printer, n)]
+                for line in _shape_line(printer, n, twins.get(n, ""))]
     file.needs.update(printer.needs)
-    head = [*reader.lines, *ahead, *asserted, *labels]
+    checks = [*asserted, *labels]
+    head = [*_useful([*reader.lines, *ahead], [*checks, *lines], bool(sources)), *checks]
     return Body([*head, *[""] * bool(head and lines), *lines],
                 list(dict.fromkeys([*reads, *reader.sources])))
 
@@ -117,10 +123,30 @@ def _labels(writes: Writes, names: Sequence[str]) -> list[Statement]:
     return found
 
 
-def _shape_line(printer: Printer, tensor: str) -> list[str]:
-    """The assertion of a tensor's shape."""
+def _useful(sizes: list[str], rest: list[str], all_: bool) -> list[str]:
+    """The lines without those that give sizes names which no later line has.
+
+    With `all_` those of several sizes too, which otherwise stay to say how many axes there are.
+    """
+    words = {w for line in rest if not line.lstrip().startswith("#")
+             for w in re.findall(r"\w+", line)}
+    found: list[str] = []
+    for line in reversed(sizes):
+        names = re.match(r" {4}(\w+(?:, \w+)*) = .*[^(]$", line)
+        given = set(names[1].split(", ")) if names else set()
+        if names is None or given & words or (len(given) > 1 and not all_):
+            found.insert(0, line)
+            words.update(re.findall(r"\w+", line))
+    return found
+
+
+def _shape_line(printer: Printer, tensor: str, twin: str) -> list[str]:
+    """The assertion of a tensor's shape, which is that of its `twin` if it has one."""
+    name = printer.scope.variable(tensor)
+    if twin:
+        return [f"    assert {name}.shape == {printer.scope.variable(twin)}.shape"]
     shape = printer.shape(printer.scope.program.tensors[tensor].shape)
-    return broken("    assert ", f"{printer.scope.variable(tensor)}.shape == {shape}")
+    return broken("    assert ", f"{name}.shape == {shape}")
 
 
 class _Sizes:
@@ -134,8 +160,12 @@ class _Sizes:
         self.sources: dict[str, None] = {}
         self.unpacked: set[str] = set()
 
-    def read(self, names: list[str], tensors: list[str]) -> None:
-        """Lines for some sizes: plain axes first, then compound ones such as `4*U`."""
+    def read(self, names: list[str], groups: Sequence[Sequence[str]]) -> None:
+        """Lines for some sizes, read off tensors of the first group that tells them.
+
+        Plain axes come first, then compound ones such as `4*U`.
+        """
+        tensors = list(dict.fromkeys(n for group in groups for n in group))
         shapes = {n: self.scope.program.tensors[n].shape for n in tensors}
         plain = {p for shape in shapes.values() for axis in shape if (p := plain_size(axis))}
         hidden = [n for n in names if n not in plain]
@@ -143,8 +173,11 @@ class _Sizes:
             for axis in shape:
                 if any(n in axis.sizes() for n in hidden):
                     names = list(dict.fromkeys([*names, *axis.sizes()]))
-        for tensor, shape in shapes.items():
-            self._plain(tensor, [plain_size(axis) for axis in shape], names)
+        for group in groups:
+            axes = {n: [plain_size(axis) for axis in shapes[n]] for n in group}
+            while axes:  # first what tells most, so that few lines do
+                best = max(axes, key=lambda n: len({*axes[n]} & {*names} - self.known))
+                self._plain(best, axes.pop(best), names)
         self._solved(names, shapes)
 
     def _plain(self, tensor: str, axes: list[str | None], names: list[str]) -> None:
@@ -157,8 +190,15 @@ class _Sizes:
         words = ", ".join(self.scope.names.size(n) for n in new if n is not None)
         if new == axes:
             self.unpacked.add(tensor)
-        if new == axes and len(new) > 1:
-            self.lines.append(f"    {words} = {array}.shape")
+        if new == axes[: len(new)] and len(new) > 1:
+            cut = "" if new == axes else f"[:{len(new)}]"
+            self.lines.append(f"    {words} = {array}.shape{cut}")
+        elif len(new) > 1:
+            last = max(axes.index(n) for n in new) + 1
+            words = ", ".join(self.scope.names.size(n) if n in new and axes.index(n) == k else "_"
+                              for k, n in enumerate(axes[:last]))
+            cut = "" if last == len(axes) else f"[:{last}]"
+            self.lines.append(f"    {words} = {array}.shape{cut}")
         else:
             places = ", ".join(f"{array}.shape[{axes.index(n)}]" for n in new)
             self.lines += broken("    ", f"{words} = {places}")

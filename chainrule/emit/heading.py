@@ -13,6 +13,7 @@ from chainrule.emit.remarks import kinks
 from chainrule.lang.printing import equation_text
 
 _SHOWN: Final = 12  # equations that the docstring repeats
+_TIE: Final = "\u2060"  # stands for a blank at which a line does not end
 _RENAMED: Final = 12  # changed names that it explains
 
 
@@ -28,7 +29,7 @@ def heading(file: File, prepared: Prepared, title: str) -> str:
         paragraphs.append([line for e in prepared.written.equations for line in wrapped(
             plain_comment(equation_text(e, shapes=shapes)), "    ", "        ")])
     paragraphs += [textwrap.wrap(text, WIDTH) for text in _sentences(file, prepared)]
-    text = "\n\n".join("\n".join(lines) for lines in paragraphs)
+    text = "\n\n".join("\n".join(lines) for lines in paragraphs).replace(_TIE, " ")
     return f'"""{text}\n"""\n\n' + "\n".join(_imports(file))
 
 
@@ -54,6 +55,9 @@ def _sentences(file: File, prepared: Prepared) -> list[str]:
     if renamed:
         more = ", and so on" if len(renamed) > _RENAMED else ""
         found.append(f"Names changed for Python: {', '.join(renamed[:_RENAMED])}{more}.")
+    if prepared.lost:
+        lost = ", ".join(map(file.names.tensor, prepared.lost))
+        found.append(f"Not computed, as no result needs it: {lost}.")
     if prepared.gradients:
         of = [file.names.tensor(n) for n in prepared.of]
         what = of[0] if len(of) == 1 else "the loss that the outputs lead to"
@@ -62,7 +66,10 @@ def _sentences(file: File, prepared: Prepared) -> list[str]:
         found.append(f"A name that ends in _bar is an adjoint: the derivative of {what} by what "
                      "stands before it, in its shape.")
         found += kinks(prepared.program)
-    return [*found, *file.target.remarks]
+    if file.target.remark:
+        sizes = ", ".join(f'"{file.names.size(n)}"' for n in file.sizes)
+        found.append(file.target.remark.format(f" with static_argnames=[{sizes}]" if sizes else ""))
+    return found
 
 
 def _inputs(file: File, prepared: Prepared) -> str:
@@ -76,6 +83,7 @@ def _inputs(file: File, prepared: Prepared) -> str:
         about = ", ".join(filter(None, [shape or (kind and "") or "a number", kind]))
         words.append(f"{file.names.tensor(n)} ({about})")
     words += [f"{file.names.size(n)} (a size)" for n in file.sizes]
+    words = [word.replace(" ", _TIE) for word in words]
     return f"Inputs: {', '.join(words)}." if words else "There are no inputs."
 
 

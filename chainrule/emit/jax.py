@@ -86,7 +86,10 @@ class JaxPrinter(NumpyPrinter):
 
     def spread(self, node: Spread) -> str:
         if node.of.static:
-            return f"jnp.full({self.shape(node.shape)}, {self.text(node.of)}, {self.dtype})"
+            value, shape = self.text(node.of), self.lengths(node.shape)
+            if value in ("0", "0.0"):
+                return f"jnp.zeros({shape}, {self.dtype})"
+            return f"jnp.full({shape}, {value}, {self.dtype})"
         return f"jnp.broadcast_to({self.text(node.of)}, {self.shape(node.shape)})"
 
     def padded(self, node: Padded) -> str:
@@ -96,8 +99,7 @@ class JaxPrinter(NumpyPrinter):
         if node.like:
             return f"jnp.zeros_like({node.like})"
         kind = "int" if node.kind == "integer" else self.dtype
-        shape = self.size(node.shape[0]) if len(node.shape) == 1 else self.shape(node.shape)
-        return f"jnp.zeros({shape}, {kind})"
+        return f"jnp.zeros({self.lengths(node.shape)}, {kind})"
 
 
 __all__ = ["JaxPrinter"]

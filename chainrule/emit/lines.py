@@ -30,21 +30,29 @@ def comment(text: str, pad: str) -> list[str]:
 
 def wrapped(text: str, first: str, later: str) -> list[str]:
     """A formula in lines, broken outside its brackets where that leaves them short."""
-    found = textwrap.wrap(_tied(text), WIDTH, initial_indent=first, subsequent_indent=later,
-                          break_long_words=False, break_on_hyphens=False)
-    if any(len(line) > WIDTH for line in found):
+    found: list[str] = []
+    for tied in (_tied(text, False), _tied(text, True)):
+        found = textwrap.wrap(tied, WIDTH, initial_indent=first, subsequent_indent=later,
+                              break_long_words=False, break_on_hyphens=False)
+        if all(len(line) <= WIDTH for line in found):
+            break
+    else:
         found = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=later,
                               break_on_hyphens=False)
     return [line.replace(_TIE, " ") for line in found]
 
 
-def _tied(text: str) -> str:
-    """The text with blanks inside brackets and around comparisons that hold it together."""
+def _tied(text: str, commas: bool) -> str:
+    """The text with blanks inside brackets and around comparisons that hold it together.
+
+    With `commas` those behind commas and semicolons do not.
+    """
     depth = 0
     found = ""
     for c in text:
         depth += (c in _OPENS) - (c in _CLOSES)
-        found += _TIE if c == " " and depth > 0 else c
+        loose = depth == 0 or (commas and found[-1:] in (",", ";"))
+        found += _TIE if c == " " and not loose else c
     head, word, tail = found.partition(" with ")
     return head + word + tail.replace(", ", ",\0").replace(" ", _TIE).replace("\0", " ")
 
@@ -75,13 +83,25 @@ def filled(head: str, words: list[str], tail: str, width: int = WIDTH) -> list[s
     return [f"{head}(", *lines, f"{pad}){tail}"]
 
 
+def listed(head: str, words: list[str], tail: str, width: int = WIDTH) -> list[str]:
+    """`head a, b tail` in one line, else in brackets."""
+    line = f"{head}{', '.join(words)}{tail}"
+    return [line] if len(line) <= width else filled(head, words, tail, width)
+
+
 def placed(pad: str, name: str, items: str, sign: str, text: str, width: int = WIDTH) -> list[str]:
     """`name[items] += text`, broken in the brackets if the left side alone is long."""
     head = f"{pad}{name}[{items}]{sign}"
-    if len(head) + min(len(text), 2) <= width - 10:
-        return broken(head, text, width)
+    found = broken(head, text, width)
+    if len(head) <= width - 12 and all(len(line) <= width for line in found):
+        return found
     inside = _arguments(items, pad + "    ", width)
     return [f"{pad}{name}[", *inside, *broken(f"{pad}]{sign}", text, width)]
+
+
+def _parts_of(pad: str, argument: str, width: int) -> list[str]:
+    """An argument in lines that each begin with an operator; it has its call's brackets."""
+    return _parts(argument, pad, width)
 
 
 def _parts(text: str, pad: str, width: int) -> list[str]:
@@ -107,7 +127,8 @@ def _arguments(inner: str, pad: str, width: int) -> list[str]:
     found: list[str] = []
     for piece in pieces:
         argument = piece.removeprefix(", ")
-        lines = broken(pad, argument, width - 1)
+        alone = len(pad) + len(argument) < width or not _splits(argument)
+        lines = (broken if alone else _parts_of)(pad, argument, width - 1)
         found += [*lines[:-1], lines[-1] + ","]
     return found
 
@@ -167,4 +188,4 @@ def _widest_bracket(text: str, room: int) -> tuple[int, int] | None:
     return best
 
 
-__all__ = ["WIDTH", "broken", "comment", "filled", "placed", "wrapped"]
+__all__ = ["WIDTH", "broken", "comment", "filled", "listed", "placed", "wrapped"]

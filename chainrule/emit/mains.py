@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from chainrule.emit.example import Draw
-from chainrule.emit.lines import broken
+from chainrule.emit.lines import broken, filled, listed
 from chainrule.emit.target import Main
 from chainrule.lang.integers import Integer
 
 _ABREAST: Final = 8  # sizes on one line
+_SHORT: Final = 60  # letters of the names of the results that leave room for a call
 
 
 class NumpyMain:
@@ -18,6 +19,7 @@ class NumpyMain:
     start: ClassVar[tuple[str, ...]] = ("rng = np.random.default_rng(0)",)
     total: ClassVar[str] = "np.sum({})"
     direction: ClassVar[str] = "rng.normal(size=np.shape(inputs[name]))"
+    norm: ClassVar[str] = "np.linalg.norm"
 
     def __init__(self, m: Main) -> None:
         self.m = m
@@ -26,7 +28,7 @@ class NumpyMain:
         """All of it."""
         m = self.m
         what = ("Run a small example and compare each derivative with central differences."
-                if m.gradients else "Run a small example.")
+                if self.compares() else "Run a small example.")
         lines = ["def main():", f'    """{what}"""', *(f"    {line}" for line in self.begun())]
         lines += [*self.sizes(), "    inputs = {"]
         for name in m.program.inputs:
@@ -37,7 +39,9 @@ class NumpyMain:
         if not any(n not in m.seeds.values() for n in m.program.inputs):
             lines[-2:] = ["    inputs = {}"]
         results = [m.names.tensor(n) for n in m.outputs] + ["cache"] * bool(m.gradients)
-        lines += broken("    ", f"{', '.join(results)} = forward(**inputs{self.extra()})")
+        short = bool(self.m.sizes) and len(", ".join(results)) < _SHORT
+        lines += (filled(f"    {', '.join(results)} = forward", self.words("inputs"), "") if short
+                  else listed("    ", results, f" = forward(**inputs{self.extra()})"))
         for name in m.outputs:
             word = m.names.tensor(name)
             tensor = m.program.tensors[name]
@@ -63,6 +67,11 @@ class NumpyMain:
             lines.append(f"    {names} = {', '.join(str(number) for _, number in some)}")
         return lines
 
+    def words(self, inputs: str) -> list[str]:
+        """The arguments of `forward`."""
+        names = [self.m.names.size(n) for n in self.m.sizes]
+        return [f"**{inputs}", *(f"{name}={name}" for name in names)]
+
     def extra(self) -> str:
         """The sizes among the arguments."""
         return "".join(f", {self.m.names.size(n)}={self.m.names.size(n)}" for n in self.m.sizes)
@@ -82,22 +91,35 @@ class NumpyMain:
 
     def seed(self, of: str) -> str:
         """A random adjoint of an output."""
-        return f"rng.normal(size={of}.shape)"
+        if not self.m.program.tensors[of].shape:
+            return self.drawn(Draw("normal"), ())
+        return self.like(self.m.names.tensor(of))
+
+    def like(self, array: str) -> str:
+        """Random numbers in the shape of an array."""
+        return f"rng.normal(size={array}.shape)"
+
+    def compares(self) -> bool:
+        """Whether all derivatives are of outputs by inputs, which can be moved."""
+        m = self.m
+        return (bool(m.gradients) and all(n in m.program.inputs for n in m.gradients)
+                and set(m.of) <= set(m.outputs))
 
     def check(self) -> list[str]:
         """Each gradient along a random direction, against a difference quotient."""
         m = self.m
         seeds = [(m.names.tensor(n), m.names.tensor(m.seeds[n])) for n in m.of if n in m.seeds]
-        lines = [f"    {seed} = {self.seed(of)}" for of, seed in seeds]
+        lines = [f"    {m.names.tensor(m.seeds[n])} = {self.seed(n)}" for n in m.of
+                 if n in m.seeds]
         given = "".join(f", {seed}" for _, seed in seeds)
         lines += broken("    ", f"gradients = backward(cache{given}{self.extra()})")
-        if any(n not in m.program.inputs for n in m.gradients) or not set(m.of) <= set(m.outputs):
+        if not self.compares():
             lines += [f'    print("{m.names.tensor(d)} =", gradients["{m.names.tensor(n)}"])'
                       for n, d in m.gradients.items()]
             return lines
-        lines += CHECK.format(value="\n".join(self.moved(seeds)), direction=self.direction,
-                              exact=self.total.format("gradient * direction")
-                              ).strip("\n").split("\n")
+        check = CHECK.format(value="\n".join(self.moved(seeds)), direction=self.direction,
+                             norm=self.norm, exact=self.total.format("gradient * direction"))
+        lines += check.strip("\n").split("\n")
         return lines
 
     def moved(self, seeds: list[tuple[str, str]]) -> list[str]:
@@ -124,6 +146,7 @@ class TorchMain(NumpyMain):
     start = ("torch.set_default_dtype(torch.float64)  # differences need the digits",
              "generator = torch.Generator().manual_seed(0)")
     total = "torch.sum({})"
+    norm = "torch.linalg.norm"
     direction = "torch.randn(inputs[name].shape, generator=generator)"
 
     def drawn(self, draw: Draw, shape: tuple[Integer, ...]) -> str:
@@ -139,14 +162,15 @@ class TorchMain(NumpyMain):
         scale = "" if draw.scale == 1 else f"{draw.scale:g} * "
         return f"{scale}torch.randn({size}, generator=generator)"
 
-    def seed(self, of: str) -> str:
-        return f"torch.randn({of}.shape, generator=generator)"
+    def like(self, array: str) -> str:
+        return f"torch.randn({array}.shape, generator=generator)"
 
 
 class JaxMain(NumpyMain):
     """JAX's words for the same."""
 
     total = "jnp.sum({})"
+    norm = "jnp.linalg.norm"
     direction = "jax.random.normal(next(keys), inputs[name].shape)"
 
     def begun(self) -> list[str]:
@@ -165,14 +189,15 @@ class JaxMain(NumpyMain):
         scale = "" if draw.scale == 1 else f"{draw.scale:g} * "
         return f"{scale}jax.random.normal(next(keys), {size})"
 
-    def seed(self, of: str) -> str:
-        return f"jax.random.normal(next(keys), {of}.shape)"
+    def like(self, array: str) -> str:
+        return f"jax.random.normal(next(keys), {array}.shape)"
 
 
 CHECK: Final = '''
     step = 1e-6
     for name, gradient in gradients.items():
         direction = {direction}
+        direction = direction / {norm}(direction)  # short, as there may be kinks nearby
         ends = []
         for sign in (1, -1):
             moved = {{**inputs, name: inputs[name] + sign * step * direction}}
@@ -180,7 +205,7 @@ CHECK: Final = '''
         numeric = float(ends[0] - ends[1]) / (2 * step)
         exact = float({exact})
         print(f"{{name}}: {{exact:.8f}} along a random direction, by differences {{numeric:.8f}}")
-        assert abs(exact - numeric) <= 1e-5 * (1 + abs(exact))
+        assert abs(exact - numeric) <= 1e-6 + 1e-5 * abs(exact)
 '''
 
 __all__ = ["JaxMain", "NumpyMain", "TorchMain"]

@@ -28,7 +28,8 @@ _OURS: Final = frozenset({
     "sliding_window_view", "grids", "erf", "sigmoid", "softplus", "xlogy", "heaviside", "self",
     "generator", "dtype", "device", "F", "like",
 })
-TAKEN: Final = (_OURS | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+_ALIKE: Final = frozenset("lIO")  # look like 1 and 0, and linters refuse them
+TAKEN: Final = (_ALIKE | _OURS | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
                 | frozenset(dir(builtins)))
 
 

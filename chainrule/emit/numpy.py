@@ -118,7 +118,8 @@ class NumpyPrinter(Printer):
 
     def spread(self, node: Spread) -> str:
         if node.of.static:
-            return f"np.full({self.shape(node.shape)}, {self.text(node.of)})"
+            value, shape = self.text(node.of), self.lengths(node.shape)
+            return f"np.zeros({shape})" if value in ("0", "0.0") else f"np.full({shape}, {value})"
         return f"np.broadcast_to({self.text(node.of)}, {self.shape(node.shape)})"
 
     def padded(self, node: Padded) -> str:
@@ -147,8 +148,11 @@ class NumpyPrinter(Printer):
         if not node.shape:
             return "0.0" if node.kind == "real" else "0"
         kind = ", dtype=int" if node.kind == "integer" else ""
-        shape = self.size(node.shape[0]) if len(node.shape) == 1 else self.shape(node.shape)
-        return f"np.zeros({shape}{kind})"
+        return f"np.zeros({self.lengths(node.shape)}{kind})"
+
+    def lengths(self, shape: tuple[Integer, ...]) -> str:
+        """A shape where NumPy also takes a plain number."""
+        return self.size(shape[0]) if len(shape) == 1 else self.shape(shape)
 
 
 __all__ = ["NumpyPrinter"]

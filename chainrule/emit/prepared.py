@@ -7,15 +7,17 @@ as a person would write them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chainrule.algebra.stable import stabilise
 from chainrule.diff.reverse import gradient, real_inputs, real_outputs, vjp
 from chainrule.diff.split import split
+from chainrule.emit.shared import shared
 from chainrule.emit.tidy import tidied
 from chainrule.emit.unguarded import unguarded
 from chainrule.errors import DerivativeError
+from chainrule.lang.expr import Read, Ref, walk
 from chainrule.lang.program import Equation, Program
 
 
@@ -25,6 +27,7 @@ class Prepared:
 
     `written` is as it was given; `of` are the outputs that are differentiated, `seeds` the inputs
     that hold given adjoints of these, `gradients` the tensors that hold the derivatives by what.
+    `lost` are the tensors of it that no result needs: they are not computed.
     """
 
     written: Program
@@ -32,6 +35,7 @@ class Prepared:
     of: tuple[str, ...]
     seeds: Mapping[str, str]
     gradients: Mapping[str, str]
+    lost: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> list[str]:
@@ -68,8 +72,10 @@ def prepared(program: Program, of: str | None, wrt: Sequence[str] | None,
     without `wrt` by the parameters, or by all real inputs where there are none.
     """
     if forward_only:
-        stable = split(unguarded(stabilise(program)))
-        return Prepared(program, tidied(stable, (), program.tensors), (), {}, {})
+        stable = shared(split(unguarded(stabilise(program))), program.tensors, False)
+        tidy = tidied(stable, (), program.tensors)
+        done = needed(tidy, [])
+        return Prepared(program, done, (), {}, {}, _lost(tidy, done, program))
     outputs = real_outputs(program)
     if of is None and not outputs:
         raise DerivativeError("there is no real output to differentiate", None,
@@ -82,13 +88,37 @@ def prepared(program: Program, of: str | None, wrt: Sequence[str] | None,
     inner = [n for n in by if n in program.tensors and n not in program.inputs]
     more = [n for n in chosen if n in program.tensors and n not in program.outputs]
     stable = unguarded(stabilise(program, inner, more))
+    stable = shared(split(stable), program.tensors, True)
     alone = len(chosen) == 1 and chosen[0] in stable.tensors and (
         not stable.tensors[chosen[0]].shape)
     d = gradient(stable, chosen[0], by) if alone else vjp(stable, chosen, by)
-    done = tidied(d.program, list(d.names.values()), program.tensors)
+    bars = list(d.names.values())
+    tidy = tidied(d.program, bars, program.tensors)
+    done = needed(tidy, bars)
     seeds = {done.tensors[n].adjoint_of or n: n for n in done.inputs
              if n not in program.inputs and done.tensors[n].role == "seed"}
-    return Prepared(program, done, tuple(chosen), seeds, d.names)
+    return Prepared(program, done, tuple(chosen), seeds, d.names, _lost(tidy, done, program))
+
+
+def needed(program: Program, kept: Collection[str]) -> Program:
+    """The program without equations that neither an output nor a tensor in `kept` needs."""
+    live = {*program.outputs, *kept, *(new for _, new in program.updates)}
+    equations = []
+    for e in reversed(program.equations):
+        if e.target not in live:
+            continue
+        equations.append(e)
+        parts = [e.body, *([] if e.condition is None else [e.condition])]
+        live |= {n.tensor for part in parts for n in walk(part) if isinstance(n, Ref)}
+        live |= {a.ref.tensor for s in e.subscripts for a in s.atoms() if isinstance(a, Read)}
+    return replace(program, equations=tuple(reversed(equations)))
+
+
+def _lost(before: Program, after: Program, written: Program) -> tuple[str, ...]:
+    """The tensors of the program that was given which are no longer computed."""
+    left = {e.target for e in after.equations}
+    return tuple(dict.fromkeys(e.target for e in before.equations
+                               if e.target in written.tensors and e.target not in left))
 
 
 __all__ = ["Prepared", "prepared"]

@@ -142,6 +142,8 @@ class TorchPrinter(Printer):
 
     def full(self, shape: tuple[Integer, ...], value: str) -> str:
         """A tensor of one number."""
+        if value in ("0", "0.0"):
+            return self.zeros(Zeros(kind="real", shape=shape))
         if self.like:
             return f"{self.like}.new_full({self.shape(shape)}, {value})"
         return f"torch.full({self.shape(shape)}, {value}, dtype=torch.float64)"

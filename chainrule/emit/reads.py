@@ -434,12 +434,10 @@ class Reads(Scope):
         count = self.size(self.letters[name], name)
         if step == ONE:
             return self._range(start, count, size)
-        stop: Integer | None = start + step * (count - 1) + 1
         reach = start + step * count
         # nothing but the cells wanted is left of the axis, so that its end need not be named
-        if self.holds(size, reach) and self.holds(reach - step + 1, size):
-            stop = None
-        return Slice(start, stop, step)
+        ends = self.holds(size, reach) and self.holds(reach - step + 1, size)
+        return Slice(start, None if ends else reach, step)
 
     def _range(self, start: Integer, count: Integer, size: Integer) -> Slice | str:
         """`count` cells side by side."""

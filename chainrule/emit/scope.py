@@ -150,11 +150,17 @@ class Scope:
         return tuple(name for name in self.rank if name in own)
 
     def common(self, args: Iterable[Node]) -> tuple[str, ...]:
-        """The indices of some arrays, in the order that they have if it is one for all of them."""
+        """The indices of some arrays together: in the order of one that has them all, if any does.
+
+        So the small arrays are brought to the large one: `x @ W.T + b`.
+        """
         arrays = [a for a in args if a.axes]
-        if arrays and all(a.dims == arrays[0].dims for a in arrays) and None not in arrays[0].dims:
-            return arrays[0].axes
-        return self.order(name for a in arrays for name in a.axes)
+        every = {name for a in arrays for name in a.axes}
+        rows = [a.axes for a in arrays if set(a.axes) == every and None not in a.dims]
+        first, plain = self.wanted(every), self.order(every)
+        if not rows or first in rows:
+            return first if rows else plain
+        return plain if plain in rows else rows[0]
 
     def wanted(self, axes: Iterable[str | None]) -> tuple[str, ...]:
         """Some indices in the order of the equation's left-hand side, the others behind them."""

@@ -16,7 +16,7 @@ from chainrule.emit.example import Example, example
 from chainrule.emit.functions import File, body, untold
 from chainrule.emit.heading import heading
 from chainrule.emit.jax import JaxPrinter
-from chainrule.emit.lines import WIDTH, broken, filled
+from chainrule.emit.lines import WIDTH, broken, filled, listed
 from chainrule.emit.mains import JaxMain, NumpyMain, TorchMain
 from chainrule.emit.names import Names
 from chainrule.emit.numpy import NumpyPrinter
@@ -32,7 +32,7 @@ TARGETS: Final = {
     "numpy": Target("NumPy", "import numpy as np", "strided", NumpyPrinter, NumpyMain),
     "pytorch": Target("PyTorch", "import torch", "unfold", TorchPrinter, TorchMain),
     "jax": Target("JAX", "import jax\nimport jax.numpy as jnp", "grid", JaxPrinter, JaxMain,
-                  ("Both functions are pure and can be given to jax.jit.",)),
+                  "Both functions are pure and can be given to jax.jit{}."),
 }
 
 
@@ -87,7 +87,7 @@ def _functions(file: File, ready: Prepared) -> list[str]:
     known = [*ready.inputs, *(e.target for e in ready.forward)]
     given = list(ready.seeds.values())
     backward = body(file, ready.backward, given, known)
-    cache = [n for n in ready.program.tensors if n in backward.reads and n not in given]
+    cache = [n for n in dict.fromkeys(known) if n in backward.reads]
     return [_forward(file, ready, forward.lines, cache),
             _backward(file, ready, backward.lines, cache)]
 
@@ -105,8 +105,7 @@ def _forward(file: File, ready: Prepared, lines: list[str], cache: list[str] | N
     else:
         lines = [*lines, ""]
     return "\n".join([*filled("def forward", arguments, ":"),
-                      *_docstring(f"{words}."), *lines,
-                      *broken("    return ", ", ".join(results))])
+                      *_docstring(f"{words}."), *lines, *listed("    return ", results, "")])
 
 
 def _backward(file: File, ready: Prepared, lines: list[str], cache: list[str]) -> str:
@@ -114,7 +113,7 @@ def _backward(file: File, ready: Prepared, lines: list[str], cache: list[str]) -
     names = file.names
     seeds = [names.tensor(n) for n in ready.seeds.values()]
     arguments = ["cache", *seeds, *map(names.size, file.sizes)]
-    of = _listed([names.tensor(n) for n in ready.of])
+    of = _listed([names.tensor(n) for n in ready.of if n in ready.seeds or not seeds])
     by = _listed([names.tensor(n) for n in ready.gradients])
     words = f"The derivative{'s' * (len(ready.gradients) > 1)} of {of} by {by}."
     if seeds:
@@ -123,10 +122,8 @@ def _backward(file: File, ready: Prepared, lines: list[str], cache: list[str]) -
     unpacked: list[str] = []
     if cache:
         kept = [names.tensor(n) for n in cache]
-        line = f"    {', '.join(kept)} = cache"
-        short = len(kept) > 1 and len(line) <= WIDTH
-        kept[0] += "," * (len(kept) == 1)
-        unpacked = [line] if short else filled("    ", kept, " = cache")
+        unpacked = listed("    ", kept, " = cache") if len(kept) > 1 else [
+            f"    ({kept[0]},) = cache"]
         if lines and lines[0].startswith("    #"):
             unpacked.append("")
     pairs = [f'"{names.tensor(n)}": {names.tensor(d)}' for n, d in ready.gradients.items()]

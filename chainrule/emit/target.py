@@ -35,11 +35,14 @@ class Ending(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A library: `windows` as for `Scope`; `remarks` stand in the docstring of every file."""
+    """A library: `windows` as for `Scope`.
+
+    `remark` stands in the docstring of every file, with what the sizes among the arguments add.
+    """
 
     title: str
     imports: str
     windows: str
     printer: type[Printer]
     main: Callable[[Main], Ending]
-    remarks: tuple[str, ...] = ()
+    remark: str = ""

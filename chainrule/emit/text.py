@@ -51,7 +51,7 @@ from chainrule.emit.plan import (
     nodes,
 )
 from chainrule.emit.scope import Scope
-from chainrule.lang.integers import ONE, ZERO, Floor, Integer, Size
+from chainrule.lang.integers import ONE, ZERO, Atom, Floor, Integer, Size
 
 # how strongly a text binds, as in Python's grammar
 IF, OR, AND, NOT, COMPARE, BIT_OR, BIT_AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(12)
@@ -61,6 +61,10 @@ _INFIX: Final = {
     "lt": ("<", COMPARE), "le": ("<=", COMPARE), "gt": (">", COMPARE), "ge": (">=", COMPARE),
     "eq": ("==", COMPARE), "ne": ("!=", COMPARE),
 }
+_WILD: Final = frozenset({
+    "ln", "log2", "log10", "log1p", "sqrt", "exp", "expm1", "pow", "asin", "acos", "atanh",
+    "acosh", "xlogy", "sinh", "cosh", "tan",
+})
 _LARGE: Final = 2**53  # whole numbers beyond are written as floats
 Text = tuple[str, int]
 
@@ -267,9 +271,9 @@ class Printer:
             found = _multiple(p, known)
             if found is not None:
                 factor, rest = found
-                head = name if factor == 1 else f"{factor}*{name}"
+                head = name if factor == ONE else f"{self._terms(factor)[0]}*{name}"
                 if rest == ZERO:
-                    return head, ATOM if factor == 1 else PRODUCT
+                    return head, ATOM if factor == ONE else PRODUCT
                 tail = self.size(rest)
                 if tail.startswith("-"):
                     return f"{head} - {tail[1:]}", SUM
@@ -313,8 +317,10 @@ class Printer:
         if name == "pow" and all(isinstance(a, Literal) for a in args):
             return self.constant_power(*(a.value for a in args))  # type: ignore[attr-defined]
         if node.static and name in self.static_spellings:
-            self.needs["math"] = None
-            return self.static_spellings[name].format(*map(self.text, args)), ATOM
+            spelling = self.static_spellings[name]
+            if "math." in spelling:
+                self.needs["math"] = None
+            return spelling.format(*map(self.text, args)), ATOM
         if name in _INFIX:
             return self.infix(node)
         if name == "neg":
@@ -393,10 +399,17 @@ class Printer:
     # --- subscripts
 
     def basic(self, node: Basic) -> Text:
-        """Slices; no text at all where there are none."""
+        """Slices; no text at all where there are none.
+
+        Two whole axes or more before single cells or new axes are `...`: `p_max[..., None]`.
+        """
         if all(item == ALL for item in node.items):
             return self.write(node.of)
-        return f"{self.at(node.of, ATOM)}[{self.items(node.items)}]", ATOM
+        items = self.items(node.items)
+        whole = next(k for k, item in enumerate(node.items) if item != ALL)
+        if whole > 1 and all(item == NEW or isinstance(item, At) for item in node.items[whole:]):
+            items = f"..., {', '.join(map(self.item, node.items[whole:]))}"
+        return f"{self.at(node.of, ATOM)}[{items}]", ATOM
 
     def items(self, items: tuple[Slice | At | Node | str, ...]) -> str:
         """What stands in the brackets, without whole axes at the end."""
@@ -495,27 +508,47 @@ class Printer:
 
 def risky(value: Node) -> bool:
     """Whether a branch that is not taken may divide by zero or leave a function's domain."""
-    wild = {"div", "ln", "log2", "log10", "log1p", "sqrt", "exp", "expm1", "pow", "asin", "acos",
-            "atanh", "acosh", "xlogy", "sinh", "cosh", "tan"}
     return any(isinstance(n, Choice) and not n.condition.static and any(
-        isinstance(m, Elementwise) and m.function in wild and not m.static
+        isinstance(m, Elementwise) and _wild(m)
         for branch in (n.then, n.otherwise) for m in nodes(branch)) for n in nodes(value))
+
+
+def _wild(e: Elementwise) -> bool:
+    """Whether an operation has no value at some numbers, or none that a float can hold."""
+    if e.static:
+        return False
+    if e.function == "div":
+        return not e.args[1].static
+    if e.function == "pow" and isinstance(e.args[1], Literal):
+        return e.args[1].value < 0 or e.args[1].value % 1 != 0
+    return e.function in _WILD
 
 
 def _short(text: str) -> bool:
     return text.isalnum() or text.isidentifier()
 
 
-def _multiple(p: Integer, known: Integer) -> tuple[int, Integer] | None:
-    """`(k, rest)` with p = k*known + rest and a rest that is shorter than p."""
-    best: tuple[int, Integer] | None = None
+def _multiple(p: Integer, known: Integer) -> tuple[Integer, Integer] | None:
+    """`(k, rest)` with p = k*known + rest, k one monomial, and a rest that is shorter than p."""
+    best: tuple[Integer, Integer] | None = None
     for monomial, c in known.terms:
-        if not monomial:
-            continue
-        own = next((d for m, d in p.terms if m == monomial), 0)
-        if own and own % c == 0 and own // c > 0:
-            rest = p - (own // c) * known
+        for own, d in p.terms if monomial else ():
+            factor = _quotient(own, monomial)
+            if factor is None or d % c or d // c <= 0:
+                continue
+            times = Integer(((factor, d // c),))
+            rest = p - times * known
             if len(rest.terms) < len(p.terms) and (best is None
                                                    or len(rest.terms) < len(best[1].terms)):
-                best = (own // c, rest)
+                best = (times, rest)
     return best
+
+
+def _quotient(a: tuple[Atom, ...], b: tuple[Atom, ...]) -> tuple[Atom, ...] | None:
+    """The factors of a monomial that another one lacks, if it has all of the other's."""
+    left = list(a)
+    for atom in b:
+        if atom not in left:
+            return None
+        left.remove(atom)
+    return tuple(left)

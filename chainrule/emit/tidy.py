@@ -7,6 +7,7 @@ nothing but numbers, sizes and signs moves in them, so that values stay what the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from fractions import Fraction
@@ -19,13 +20,15 @@ from chainrule.lang.expr import (
     Number,
     Reduce,
     Ref,
+    at_indices,
     children,
     exact,
     neg,
     rebuild,
     transform,
+    walk,
 )
-from chainrule.lang.program import Program
+from chainrule.lang.program import Equation, Program
 
 
 def tidied(program: Program, kept: Collection[str], written: Collection[str]) -> Program:
@@ -34,7 +37,7 @@ def tidied(program: Program, kept: Collection[str], written: Collection[str]) ->
     Tensors that are not among those `written` were made by the stable form: where it reads them
     under `stop_gradient`, that has done its work and goes.
     """
-    program = _given(program, kept)
+    program = _given(program, {*kept, *written})
     ones = {e.target for e in program.equations
             if e.body == ONE and not e.subscripts and e.origin.rule == "seed"
             and sum(d.target == e.target for d in program.equations) == 1} - set(kept)
@@ -47,17 +50,59 @@ def tidied(program: Program, kept: Collection[str], written: Collection[str]) ->
                 return inner
         return None
 
+    spread = _Spread(program, {*kept, *written})
     for e in program.equations:
         if e.target in ones:
             continue
         if program.tensors[e.target].adjoint_of is not None:
             body = transform(e.body, lambda n: ONE if isinstance(n, Ref) and n.tensor in ones
                              and not n.subscripts else None)
-            e = replace(e, body=_tidy(body))
+            e = replace(e, body=_tidy(transform(body, spread.read)))
+            if spread.takes(e):
+                continue
         equations.append(replace(e, body=transform(e.body, bare)))
-    tensors = {n: t for n, t in program.tensors.items() if n not in ones}
-    outputs = tuple(n for n in program.outputs if n not in ones)
+    gone = ones | set(spread.bodies)
+    tensors = {n: t for n, t in program.tensors.items() if n not in gone}
+    outputs = tuple(n for n in program.outputs if n not in gone)
     return replace(program, tensors=tensors, equations=tuple(equations), outputs=outputs)
+
+
+class _Spread:
+    """Adjoints of parts that repeat a smaller array, such as `p_exp_bar[n,k] = p_sum_bar[n]`.
+
+    They are the smaller array wherever they are read. Adjoints of tensors in `named` stay.
+    """
+
+    def __init__(self, program: Program, named: Collection[str]) -> None:
+        self.tensors = program.tensors
+        self.named = named
+        self.writes = Counter(e.target for e in program.equations)
+        self.padded = {n.tensor for e in program.equations for n in walk(e.body)
+                       if isinstance(n, Ref) and n.outside is not None}
+        self.bodies: dict[str, tuple[list[str], Expr]] = {}
+
+    def takes(self, e: Equation) -> bool:
+        """Whether an equation is of this kind and so need not be written."""
+        tensor = self.tensors[e.target]
+        sizes = {r.name: r.size for r in e.ranges}
+        names = [s.plain or "" for s in e.subscripts]
+        small = isinstance(e.body, Ref) and len(e.body.subscripts) < len(names) and all(
+            s.plain is not None for s in e.body.subscripts)
+        whole = len(set(names)) == len(sizes) == len(names) and [
+            sizes.get(n) for n in names] == [*tensor.shape]
+        if not (small and whole and self.writes[e.target] == 1 and e.condition is None
+                and e.target not in self.padded and e.target not in self.named
+                and tensor.adjoint_of not in self.named):
+            return False
+        self.bodies[e.target] = names, e.body
+        return True
+
+    def read(self, node: Expr) -> Expr | None:
+        """What is read instead of such an adjoint."""
+        if not isinstance(node, Ref) or node.tensor not in self.bodies:
+            return None
+        names, body = self.bodies[node.tensor]
+        return at_indices(body, dict(zip(names, node.subscripts, strict=True)))
 
 
 def _given(program: Program, kept: Collection[str]) -> Program:
@@ -68,7 +113,8 @@ def _given(program: Program, kept: Collection[str]) -> Program:
     for e in program.equations:
         alone = sum(d.target == e.target for d in program.equations) == 1
         if (alone and e.origin.rule == "seed" and isinstance(e.body, Ref)
-                and e.target not in kept and tensors[e.body.tensor].role == "seed"):
+                and e.target not in kept and e.body.tensor not in kept
+                and tensors[e.body.tensor].role == "seed"):
             renamed[e.body.tensor] = e.target
             tensors[e.target] = replace(tensors.pop(e.body.tensor), name=e.target)
         else:

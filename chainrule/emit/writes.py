@@ -9,17 +9,22 @@ whose middle is then cut out.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chainrule.emit.opened import opened
 from chainrule.emit.plan import (
     ALL,
     Assign,
     At,
     Basic,
+    Choice,
     Comment,
+    Einsum,
     Elementwise,
     For,
     InRange,
     Literal,
+    Matmul,
     Name,
     Node,
     Put,
@@ -37,7 +42,16 @@ from chainrule.emit.reads import Affine
 from chainrule.emit.scope import base_dims
 from chainrule.emit.sums import Sums
 from chainrule.lang.bounds import extent
-from chainrule.lang.expr import Apply, ArgReduce, Expr, Number, Reduce, free_indices, walk
+from chainrule.lang.expr import (
+    Apply,
+    ArgReduce,
+    Expr,
+    Number,
+    Reduce,
+    free_indices,
+    neg,
+    walk,
+)
 from chainrule.lang.expr import Read as Gather
 from chainrule.lang.integers import ONE, ZERO, Integer
 from chainrule.lang.integers import size as named
@@ -53,7 +67,7 @@ class Writes(Sums):
 
         `others` is how many more equations write its target; `first` says that none did so far.
         """
-        self.statements.append(Comment(equation_text(e, shapes=self.shapes)))
+        written, place = e, len(self.statements)
         e = opened(e, self.program.tensors)
         self.loop = [r.name for r in e.ranges]
         self.letters = _all_sizes(e)
@@ -66,12 +80,37 @@ class Writes(Sums):
         elif tensor.kind == "real":
             value = self._real(value)
         whole = None if e.dropping or leaves else self._whole_target(e, value)
-        if whole is not None and others == 0:
+        plain = whole is not None and (others == 0 or (
+            first and (e.target in self.summed or _fresh(whole))))
+        if whole is not None and plain:
             self.assign(e.target, whole)
         elif whole is not None and e.accumulate and e.target in self.summed:
-            self._add_whole(e, whole, first)
+            self._add_whole(e, whole)
         else:
             self._piece(e, value, leaves, first, others)
+        self.statements.insert(place, self._comment(written, plain))
+
+    def _comment(self, e: Equation, plain: bool) -> Comment:
+        """The equation as text, its sums in words; `plain` where all of it is one assignment."""
+        guard = e.condition
+        if guard is not None and self._demanded(e) is None:
+            e = replace(e, condition=None)
+        if e.accumulate:
+            left = {i for s in e.subscripts for i in s.indices()}
+            extra = tuple(r for r in e.ranges if r.name not in left)
+            kept = tuple(r for r in e.ranges if r.name in left)
+            inner = guard if guard is not None and extra and (
+                set(free_indices(guard)) & {r.name for r in extra}) else None
+            if extra:
+                terms, minus = e.body, False
+                if isinstance(terms, Apply) and terms.function == "neg":
+                    terms, minus = terms.args[0], True
+                body = Reduce("sum", extra, inner, terms)
+                e = replace(e, ranges=kept, body=neg(body) if minus else body,
+                            condition=None if inner is not None else e.condition)
+            if plain and e.condition is None:
+                e = replace(e, accumulate=False)
+        return Comment(equation_text(e, shapes=self.shapes))
 
     def assign(self, target: str, value: Node) -> None:
         """`target = value`, its axes the target's own."""
@@ -176,6 +215,8 @@ class Writes(Sums):
         value = permuted(value, names) if value.dims != names else value
         if plain:
             return value
+        if not value.dims:  # perhaps a plain number, which has no axes to add
+            return Spread(base_dims(len(shape)), value.kind, False, value, shape)
         if all(len(chain) <= 1 for chain in chains):
             items = tuple(ALL if chain else "new" for chain in chains)
             dims = tuple(chain[0] if chain else None for chain in chains)
@@ -197,15 +238,14 @@ class Writes(Sums):
                 value = Repeat(dims, value.kind, False, value, count, axis)
         return value
 
-    def _add_whole(self, e: Equation, value: Node, first: bool) -> None:
-        if first:
-            self.assign(e.target, value)
-            return
+    def _add_whole(self, e: Equation, value: Node) -> None:
         old = Name(value.dims, "real", False, self.variable(e.target))
         function = "add"
+        if isinstance(value, Spread):
+            value = value.of  # the sum has the shape already
         if isinstance(value, Elementwise) and value.function == "neg":
             function, value = "sub", value.args[0]
-        self.assign(e.target, Elementwise(value.dims, "real", False, function, (old, value)))
+        self.assign(e.target, Elementwise(old.dims, "real", False, function, (old, value)))
 
     # --- parts of targets
 
@@ -311,7 +351,7 @@ class Writes(Sums):
             return True
         value = self._for_loops(e, value, loops)
         places = {n: named(f"{n}*{len(self.margins) + k}") for k, n in enumerate(loops)}
-        variables = {n: self.names.fresh(n) for n in loops}
+        variables = {n: self.names.part(("loop", n), n) for n in loops}
         self.margins.update({str(places[n]): variables[n] for n in loops})
         items = [self._item(a, places, size) for a, size in zip(affine, shape, strict=True)]
         rest = tuple(n for n in value.axes if n in loops)
@@ -360,8 +400,7 @@ class Writes(Sums):
         count = self.size(self.letters[name], name)
         if not places or not any(n in places for n, _ in a.slopes):
             return self._slice(start, step, name, size)
-        stop = start + count if step == ONE else start + step * (count - 1) + 1
-        return Slice(start, stop, step)
+        return Slice(start, start + step * count, step)
 
     def _put(self, name: str, items: list[Slice | At | str], value: Node, kept: tuple[str, ...],
              affine: list[Affine | None], e: Equation) -> None:
@@ -416,6 +455,12 @@ class Writes(Sums):
             if not given or (len(s.terms) == 1 and self.tensor(given[0].ref.tensor).below == size):
                 continue
             self.statements.append(InRange(self.integer(s), size))
+
+
+def _fresh(value: Node) -> bool:
+    """Whether a value is an array of its own, which may be changed in place."""
+    return bool(value.dims) and value.kind == "real" and isinstance(
+        value, Elementwise | Choice | Matmul | Einsum)
 
 
 def _all_sizes(e: Equation) -> dict[str, Integer]:
