@@ -1,4 +1,5 @@
 # make demo: install into .venv and work the examples.   make test: the same, and run the tests.
+# make bench: install the tools that we are compared with into .venv-bench, and measure them all.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,8 +28,15 @@ lint: $(VENV)/installed-dev
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/run.py
+# make bench BENCH=lenet: one of them; QUICK=--quick: a try-out that leaves the page alone
+BENCH_VENV := .venv-bench
+$(BENCH_VENV)/installed: pyproject.toml
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[native,bench]'
+	touch $@
+
+bench: $(BENCH_VENV)/installed
+	$(BENCH_VENV)/bin/python benchmarks/run.py $(QUICK) $(BENCH)
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(BENCH_VENV) build dist
