@@ -44,6 +44,18 @@ def wide() -> Any:
     return nn.Network(body, 70, loss="CrossEntropyLoss", training=True), (70,), 5
 
 
+def large_images(between: Any = None) -> Any:
+    body = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), *([between] if between else []), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(64, 5))
+    return nn.Network(body, (1, 20, 20), loss="CrossEntropyLoss", training=True), (1, 20, 20), 5
+
+
+def normalised_images() -> Any:
+    return large_images(nn.BatchNorm2d(4))
+
+
 def pair(make: Any, optimiser: str, threads: int, dtype: str = "float64",
          batch: int = 6) -> tuple[Step, Any, Any, dict[str, np.ndarray]]:
     """A step, its two runners at the same start, and data."""
@@ -105,13 +117,16 @@ def test_labels_out_of_their_range_are_refused_before_a_step_is_taken() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("make", [large_images, normalised_images])
 def test_working_by_chunks_of_examples_changes_nothing(
-        threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = replace(runtime.host(), cache_bytes=48000)
+        make: Any, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = replace(runtime.host(), cache_bytes=200_000)
     monkeypatch.setattr(runtime, "host", lambda: machine)
-    step, native, reference, data = pair(images, "momentum", threads, batch=11)
-    chunks = [run.chunk for phase in native.machinery.plan.phases for run in phase]
+    step, native, reference, data = pair(make, "momentum", threads, batch=11)
+    made = native.machinery.plan
+    chunks = [run.chunk for phase in made.phases for run in phase]
     assert any(0 < chunk < 5 for chunk in chunks), chunks
+    assert made.local  # what lives within a chunk only
     starts, rates = np.arange(4) * 7, {step.rate: np.full(4, 0.05)}
     found = native.run(data, starts, None, rates)
     wanted = reference.run(data, starts, None, rates)

@@ -1,16 +1,17 @@
 """Matrix products by the BLAS that SciPy brings: which equations are one, and the call.
 
 `z[n,u] = sum(v) W[u,v]*x[n,v]` is a matrix product: its indices fall into those of one factor and
-the target (n), of the other factor and the target (u), and of both factors (v). Indices that occur
-in all three count a product each. Several indices are one where they lie behind each other in
-memory in both tensors, so that `sum(n,i,j) ȳ[n,i,j,o]*x[n,i,j,c]` is a product as well. BLAS wants
-one of a matrix's two strides to be 1; whether it is the first or the second says if it is
-transposed.
+the target (n), of the other factor and the target (u), and of both factors (v). Several indices
+are one where they lie behind each other in memory in both tensors, so that
+`sum(n,i,j) ȳ[n,i,j,o]*x[n,i,j,c]` is a product as well. Where they do not, the outer ones count a
+product each, and so do indices that occur in all three tensors. BLAS wants one of a matrix's two
+strides to be 1; whether it is the first or the second says if it is transposed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,24 +48,33 @@ class Group:
 
 @dataclass(slots=True)
 class Product:
-    """An equation as a matrix product, added to its target or written to it."""
+    """An equation as a matrix product times `scale`, added to its target or written to it.
+
+    There is one for each value of the indices in `each`, and one for each of those in `over`, which
+    are added up.
+    """
 
     equation: Equation
     left: Ref
     right: Ref
-    sign: int
+    scale: float
     rows: Group
     columns: Group
     inner: Group
     each: Group
+    over: Group
     accumulate: bool
     shard: str | None = None
     name: str = ""
     extent: int = 1
 
+    def references(self) -> list[Ref]:
+        """All cells that it touches, those that it writes first."""
+        return [Ref(self.equation.target, self.equation.subscripts), self.left, self.right]
+
     def tensors(self) -> list[str]:
         """The tensors that it touches, the target first."""
-        return list(dict.fromkeys((self.equation.target, self.left.tensor, self.right.tensor)))
+        return list(dict.fromkeys(r.tensor for r in self.references()))
 
 
 def product(e: Equation, stored: Mapping[str, Storage], shard: str | None = None) -> Product | None:
@@ -74,7 +84,7 @@ def product(e: Equation, stored: Mapping[str, Storage], shard: str | None = None
     found = factors(e.body)
     if found is None:
         return None
-    sign, reduction, left, right = found
+    scale, reduction, left, right = found
     forms = [form(r.subscripts, stored[r.tensor])
              for r in (Ref(e.target, e.subscripts), left, right)]
     if any(f is None for f in forms) or any(
@@ -100,34 +110,72 @@ def product(e: Equation, stored: Mapping[str, Storage], shard: str | None = None
                 continue
             return None
         groups["inner"].append(r.name)
-    made = {}
+    made, over = {}, list[str]()
     for kind, pair in (("rows", (c, a)), ("columns", (c, b)), ("inner", (a, b))):
-        group = _group(groups[kind], extents, pair, shard)
-        if group is None:
-            return None
-        made[kind] = group
+        outer, made[kind] = _group(groups[kind], extents, pair, shard)
+        if kind == "inner":
+            over = outer
+        else:
+            groups["each"] += outer
+    if shard in over or shard in made["inner"].names[1:]:
+        return None
     work = made["rows"].extent * made["columns"].extent * made["inner"].extent
     if work < LEAST or not _fits(made, c, a, b):
         return None
-    each = Group(tuple(groups["each"]), tuple(extents[n] for n in groups["each"]))
-    return Product(e, left, right, sign, made["rows"], made["columns"], made["inner"], each,
-                   e.accumulate, shard)
+    each, added = (Group(tuple(names), tuple(extents[n] for n in names))
+                   for names in (groups["each"], over))
+    return Product(e, left, right, scale, made["rows"], made["columns"], made["inner"], each,
+                   added, e.accumulate, shard)
 
 
-def factors(body: Expr) -> tuple[int, Reduce, Ref, Ref] | None:
-    """A sum of products of two references, and its sign."""
-    sign = 1
-    while isinstance(body, Apply) and body.function == "neg":
-        sign, body = -sign, body.args[0]
-    if not (isinstance(body, Reduce) and body.op == "sum" and body.condition is None):
+def factors(body: Expr) -> tuple[float, Reduce, Ref, Ref] | None:
+    """A sum of products of two references, and a number that it is multiplied by."""
+    outside = _product(body)
+    if outside is None:
         return None
-    inside = body.body
-    while isinstance(inside, Apply) and inside.function == "neg":
-        sign, inside = -sign, inside.args[0]
-    if isinstance(inside, Apply) and inside.function == "mul":
-        a, b = inside.args
-        if isinstance(a, Ref) and isinstance(b, Ref):
-            return sign, body, a, b
+    scale, whole = outside
+    if len(whole) != 1 or not (isinstance(whole[0], Reduce) and whole[0].op == "sum"
+                               and whole[0].condition is None):
+        return None
+    inside = _product(whole[0].body)
+    if inside is None:
+        return None
+    times, parts = inside
+    if len(parts) == 2 and isinstance(parts[0], Ref) and isinstance(parts[1], Ref):
+        return scale * times, whole[0], parts[0], parts[1]
+    return None
+
+
+def _product(e: Expr) -> tuple[float, list[Expr]] | None:
+    """An expression as a number times the factors that are none."""
+    value = number(e)
+    if value is not None:
+        return value, []
+    if isinstance(e, Apply) and e.function in ("mul", "div", "neg"):
+        parts = [_product(a) for a in e.args]
+        found: list[Expr] = []
+        scale = 1.0
+        for k, part in enumerate(parts):
+            if part is None:
+                return None
+            if k and e.function == "div":
+                if part[1] or not part[0]:
+                    return 1.0, [e]
+                scale /= part[0]
+            else:
+                scale *= part[0]
+                found += part[1]
+        return (-scale if e.function == "neg" else scale), found
+    return 1.0, [e]
+
+
+def number(e: Expr) -> float | None:
+    """The value of an expression of numbers only."""
+    if isinstance(e, Number):
+        return float(e.value)
+    if isinstance(e, Apply) and e.function == "sqrt":
+        value = number(e.args[0])
+        return None if value is None or value < 0 else math.sqrt(value)
     return None
 
 
@@ -137,17 +185,19 @@ def _plain(r: Ref) -> bool:
 
 
 def _group(names: list[str], extents: Mapping[str, int], pair: tuple[Form, Form],
-           shard: str | None) -> Group | None:
-    """Indices as one dimension of both tensors, if they lie so."""
+           shard: str | None) -> tuple[list[str], Group]:
+    """Indices as one dimension of both tensors; those outside it that do not lie so."""
     order = sorted((n for n in names if extents[n] > 1 or n == shard),
                    key=lambda n: (-pair[0].slope(n), n != shard))
-    if shard in order and order[0] != shard:
-        return None
+    first = 0
     for f in pair:
-        for outer, inner in pairwise(order):
+        for k, (outer, inner) in enumerate(pairwise(order)):
             if f.slope(outer) != f.slope(inner) * extents[inner]:
-                return None
-    return Group(tuple(order), tuple(extents[n] for n in order))
+                first = max(first, k + 1)
+    if shard in order[first + 1:]:
+        first = order.index(shard)
+    left = order[first:]
+    return order[:first], Group(tuple(left), tuple(extents[n] for n in left))
 
 
 def stride(f: Form, group: Group) -> int:
@@ -204,7 +254,8 @@ class ProductCode:
 
     def emit(self) -> ir.Function:
         """Write the function: a loop over the products, if there are several, around the call."""
-        self.each(list(zip(self.p.each.names, self.p.each.extents, strict=True)), {})
+        groups = (self.p.each, self.p.over)
+        self.each([pair for g in groups for pair in zip(g.names, g.extents, strict=True)], {})
         self.e.builder.ret_void()
         return self.function
 
@@ -265,14 +316,22 @@ class ProductCode:
         slots = [self.letter(letters["b"]), self.letter(letters["a"]),
                  self.slot(self.count(columns)), self.slot(self.count(rows)),
                  self.slot(self.count(p.inner)),
-                 self.slot(self.e.number(p.sign)), b[0], self.slot(ir.Constant(I32, leads["b"])),
+                 self.slot(self.e.number(p.scale)), b[0], self.slot(ir.Constant(I32, leads["b"])),
                  a[0], self.slot(ir.Constant(I32, leads["a"])),
-                 self.slot(self.e.number(1.0 if p.accumulate else 0.0)),
+                 self.slot(self.kept(at)),
                  c[0], self.slot(ir.Constant(I32, lead_c))]
         name = f"chainrule_{GEMM[self.dtype]}"
         gemm = self.module.globals.get(name) or ir.Function(
             self.module, ir.FunctionType(ir.VoidType(), [POINTER] * 13), name)
         self.e.builder.call(gemm, slots)
+
+    def kept(self, at: Mapping[str, ir.Value]) -> ir.Value:
+        """1 where the product is added to what is there, else 0."""
+        kept: ir.Value = self.e.number(1.0 if self.p.accumulate else 0.0)
+        for name in self.p.over.names:
+            begun = self.e.compare("gt", at[name], self.e.integer(0))
+            kept = self.e.select(begun, self.e.number(1.0), kept)
+        return kept
 
     def slot(self, value: ir.Value) -> ir.Value:
         slot = self.e.slot(value.type)

@@ -26,7 +26,8 @@ _SPINS: Final = 4000  # looks at the counter before the processor is offered to 
 class Pointer:
     """How many cells a tensor's pointer moves by each row of its data, step, and thread.
 
-    `part` is how many by thread where a thread writes its part of a sum.
+    `part` is how many by thread where a thread writes its part of a sum; `back` how many, for each
+    example before the chunk, where there is memory for one chunk only.
     """
 
     kind: ir.Type
@@ -34,6 +35,7 @@ class Pointer:
     step: int = 0
     thread: int = 0
     part: int = 0
+    back: int = 0
 
 
 class Code(Protocol):
@@ -134,21 +136,23 @@ class _Driver:
         end = b.add(at, ir.Constant(I64, run.chunk))
         end = b.select(b.icmp_signed("<", end, high), end, high)
         for code, share in run.calls:
-            self.call(code, share, fixed, {**bounds, extent: (at, end)}, step, start)
+            self.call(code, share, fixed, {**bounds, extent: (at, end)}, step, start, at)
         at.add_incoming(end, b.block)
         b.branch(head)
         b.position_at_end(done)
 
     def call(self, code: Code, share: Share, fixed: Mapping[str, ir.Value],
              bounds: Mapping[int, tuple[ir.Value, ir.Value]], step: ir.Value,
-             start: ir.Value) -> None:
+             start: ir.Value, first: ir.Value | None = None) -> None:
         b = self.b
         pointers = []
+        before = None if first is None else b.neg(first)
         for name in code.tensors:
             p, pointer = self.pointers[name], fixed[name]
             mine = p.part if share.partial else 0
-            for moved, by in ((p.row, start), (p.step, step), (mine, self.thread)):
-                if moved:
+            for moved, by in ((p.row, start), (p.step, step), (mine, self.thread),
+                              (p.back, before)):
+                if moved and by is not None:
                     cells = b.mul(by, ir.Constant(I64, moved))
                     pointer = b.gep(pointer, [cells], source_etype=p.kind)
             pointers.append(pointer)

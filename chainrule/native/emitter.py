@@ -96,6 +96,16 @@ class Emitter:
             return self.builder.fpext(value, to)
         return self.builder.fptrunc(value, to)
 
+    def narrow(self, value: ir.Value) -> ir.Value:
+        """An integer in 32 bits."""
+        count = lanes(value)
+        if isinstance(value, ir.Constant):
+            if count == 1:
+                return ir.Constant(I32, value.constant)
+            numbers = [getattr(n, "constant", n) for n in value.constant]
+            return ir.Constant(ir.VectorType(I32, count), numbers)
+        return self.builder.trunc(value, ir.VectorType(I32, count) if count > 1 else I32)
+
     def lane(self, value: ir.Value, k: int) -> ir.Value:
         """One lane of a value."""
         return value if lanes(value) == 1 else self.builder.extract_element(

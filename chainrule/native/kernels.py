@@ -157,7 +157,8 @@ class Kernel:
 
     `vector` is the index whose consecutive values are computed at once, `tile` how many values of
     other indices (or vectors of this one) are computed together so that what they share is read
-    once. `shard`, if there is one, is the first loop, of which each thread takes a part.
+    once. `shard`, if there is one, is the first loop, of which each thread takes a part. Targets in
+    `unseen` stay in registers.
     """
 
     equations: list[Equation]
@@ -166,15 +167,19 @@ class Kernel:
     vector: str | None = None
     tile: dict[str, int] = field(default_factory=dict)
     name: str = ""
+    unseen: frozenset[str] = frozenset()
 
     @property
     def extents(self) -> dict[str, int]:
         """The extents of its loops by index."""
         return dict(self.loops)
 
+    def references(self) -> list[Ref]:
+        """All cells that it touches, those that it writes first."""
+        written = [Ref(e.target, e.subscripts) for e in self.equations]
+        return written + [r for e in self.equations for r in references(e)]
+
     def tensors(self) -> list[str]:
         """The tensors that it touches, those that it writes first."""
-        found = dict.fromkeys(e.target for e in self.equations)
-        for e in self.equations:
-            found.update(dict.fromkeys(r.tensor for r in references(e)))
-        return list(found)
+        found = dict.fromkeys(r.tensor for r in self.references())
+        return [n for n in found if n not in self.unseen]

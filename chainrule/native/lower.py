@@ -128,8 +128,9 @@ class KernelCode(Expressions):
             value = self.stored_value(value, stored)
             if stored.kind == "real":
                 whole.append(value)
-            self.put(equation, stored, kind, site, value, mask)
-        if equation.plain and not equation.accumulate and whole and equation.condition is None:
+            if equation.target not in self.kernel.unseen:
+                self.put(equation, stored, kind, site, value, mask)
+        if not equation.accumulate and whole and equation.condition is None:
             self.ready[equation.target, equation.subscripts] = whole
 
     def stored_value(self, value: ir.Value, stored: Storage) -> ir.Value:

@@ -5,12 +5,14 @@ Each pass takes a program of known sizes and gives another that computes the sam
 - `split` (of `diff`): no reduction inside another one;
 - what nothing reads goes;
 - a loop of `+=` over an index that the left-hand side lacks is a sum;
-- contributions that each write every cell once are one equation: their sum.
+- contributions that each write every cell once are one equation: their sum; a first one that
+  does so needs no zeros before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from chainrule.diff.split import split
@@ -20,15 +22,17 @@ from chainrule.lang.expr import (
     Expr,
     Range,
     Reduce,
+    Ref,
     add,
     at_indices,
     children,
     rebuild,
     select,
+    transform,
 )
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Program, fresh
-from chainrule.native.kernels import references
+from chainrule.native.kernels import affine, references
 from chainrule.native.rewrite import rewritten
 
 
@@ -52,17 +56,30 @@ def needed(program: Program) -> Program:
 
 
 def indexed(e: Equation, program: Program) -> Equation:
-    """`y[o,0] += body` as `y[o,z] += body` with one value of z, where the axis has one cell."""
+    """`y[o,0] = x[o,0]` as `y[o,z] = x[o,z]` with one value of z, where the axes have one cell."""
     shape = program.tensors[e.target].shape
     subscripts, ranges = list(e.subscripts), list(e.ranges)
     taken = {r.name: 0 for r in ranges} | dict.fromkeys(bound_indices(e.body), 0)
+    made: list[str] = []
     for axis, (s, size) in enumerate(zip(e.subscripts, shape, strict=True)):
         if s == 0 and size == 1:
             name = fresh("z", taken)
             taken[name] = 0
             subscripts[axis] = index(name)
             ranges.append(Range(name, size))
-    return replace(e, subscripts=tuple(subscripts), ranges=tuple(ranges))
+            made.append(name)
+
+    def read(node: Expr) -> Expr | None:
+        if not isinstance(node, Ref) or node.outside is not None:
+            return None
+        names = iter(made)
+        sizes = program.tensors[node.tensor].shape
+        return replace(node, subscripts=tuple(
+            index(name) if s == 0 and size == 1 and (name := next(names, None)) else s
+            for s, size in zip(node.subscripts, sizes, strict=True)))
+
+    return replace(e, subscripts=tuple(subscripts), ranges=tuple(ranges),
+                   body=transform(e.body, read) if made else e.body)
 
 
 def summed(e: Equation) -> Equation:
@@ -88,6 +105,8 @@ def merged(program: Program) -> Program:
         if e.accumulate and all(total(p, shape) for p in parts):
             if e is parts[-1]:
                 found.append(one_of(parts))
+        elif e.accumulate and e is parts[0] and covers(e, shape):
+            found.append(replace(e, accumulate=False))
         else:
             found.append(e)
     return replace(program, equations=tuple(found))
@@ -101,6 +120,33 @@ def total(e: Equation, shape: tuple[Integer, ...]) -> bool:
     return all(r.size == 1 or any(s.plain == r.name for s in e.subscripts)
                for r in e.ranges) and len(e.ranges) == len(shape) and all(
         sizes.get(s.plain or "") == size for s, size in zip(e.subscripts, shape, strict=True))
+
+
+def covers(e: Equation, shape: Sequence[Integer]) -> bool:
+    """Whether an equation writes every cell of a tensor exactly once.
+
+    Each axis is met by an index of its extent, or by several as the digits of a number are:
+    `2*i + a` for a in 0, 1.
+    """
+    if e.condition is not None or e.dropping:
+        return False
+    extents = {r.name: r.size.constant or 0 for r in e.ranges if r.size is not None}
+    used: Counter[str] = Counter()
+    for s, size in zip(e.subscripts, shape, strict=True):
+        found = affine(s)
+        if found is None or found[0]:
+            return False
+        step = 1
+        for name, slope in sorted(found[1].items(), key=lambda item: item[1]):
+            used[name] += 1
+            if extents.get(name) == 1:
+                continue
+            if slope != step:
+                return False
+            step *= extents.get(name, 0)
+        if step != size.constant:
+            return False
+    return all(used[n] == 1 or (extent == 1 and not used[n]) for n, extent in extents.items())
 
 
 def one_of(parts: Iterable[Equation]) -> Equation:

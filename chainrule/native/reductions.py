@@ -8,8 +8,8 @@ stood.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from llvmlite import ir
 
@@ -62,14 +62,15 @@ class Reductions(Reads):
         ranges = self.ordered(e, sites)
         along = self.along(e, ranges, sites) if self.lanes == 1 else None
         if along is None:
-            sums = _Sums(self, len(sites), self.lanes, 1)
-            self.terms(ranges, sites, lambda at: sums.add(self.term(e, at, under)))
+            streams = self.streams(ranges, sites)
+            sums = _Sums(self, len(sites), self.lanes, streams)
+            self.terms(ranges, sites, lambda at, k: sums.add(self.term(e, at, under), k), streams)
             return sums.results(False)
         few = len(sites) < _STREAMS and _extent(along) >= _STREAMS * self.width
         streams = _STREAMS if few else 1
         sums = _Sums(self, len(sites), self.width, streams)
         others = [r for r in ranges if r.name != along.name]
-        self.terms(others, sites, lambda at: self.vector_terms(e, along, at, under, sums))
+        self.terms(others, sites, lambda at, _: self.vector_terms(e, along, at, under, sums))
         return sums.results(True)
 
     def term(self, e: Reduce | ArgReduce, sites: list[Site], under: Masks) -> Values:
@@ -149,15 +150,25 @@ class Reductions(Reads):
 
         return sorted(e.indices, key=reach)
 
-    def terms(self, ranges: Sequence[Range], sites: list[Site], body: Any) -> None:
-        """`body(points)` for all values of some indices: written out where they are few."""
-        count = math.prod(map(_extent, ranges))
-        unrolled = count * len(sites) <= _UNROLLED and not any(
+    def streams(self, ranges: Sequence[Range], sites: list[Site]) -> int:
+        """How many running sums a point has: several where there are too few points to wait on."""
+        if not ranges or ranges[-1].name == self.kernel.shard or self.short(ranges, sites):
+            return 1
+        return _STREAMS if len(sites) * 2 <= _STREAMS <= _extent(ranges[-1]) else 1
+
+    def short(self, ranges: Sequence[Range], sites: list[Site]) -> bool:
+        """Whether all terms of a sum at some points are written one after another."""
+        return math.prod(map(_extent, ranges)) * len(sites) <= _UNROLLED and not any(
             r.name == self.kernel.shard for r in ranges)
 
-        def nested(rest: Sequence[Range], at: list[Site]) -> None:
+    def terms(self, ranges: Sequence[Range], sites: list[Site],
+              body: Callable[[list[Site], int], None], streams: int = 1) -> None:
+        """`body(points, stream)` for all values of some indices: written out where few."""
+        unrolled = self.short(ranges, sites)
+
+        def nested(rest: Sequence[Range], at: list[Site], stream: int = 0) -> None:
             if not rest:
-                body(at)
+                body(at, stream)
                 return
             name, extent = rest[0].name, _extent(rest[0])
             if unrolled:
@@ -165,15 +176,19 @@ class Reductions(Reads):
                     nested(rest[1:], [{**s, name: Place(None, k)} for s in at])
                 return
 
-            def inside(i: ir.Value) -> None:
+            def inside(i: ir.Value, many: int = 1) -> None:
                 self.scopes.append({})
-                nested(rest[1:], [{**s, name: self.place(i)} for s in at])
+                for k in range(many):
+                    nested(rest[1:], [{**s, name: self.place(i, k)} for s in at], k)
                 self.scopes.pop()
 
             if name == self.kernel.shard:
                 self.e.loop(self.low, self.high, 1, inside)
-            else:
-                self.e.loop(0, extent, 1, inside)
+                return
+            many = streams if len(rest) == 1 else 1
+            whole = extent - extent % many
+            self.e.loop(0, whole, many, lambda i: inside(i, many))
+            self.e.loop(whole, extent, 1, inside)
 
         nested(ranges, sites)
 
@@ -198,7 +213,7 @@ class Reductions(Reads):
         """The best term at each point and where it stood: the first one, the last index fastest."""
         bests = [_Best(self, e) for _ in sites]
 
-        def candidates(at: list[Site]) -> None:
+        def candidates(at: list[Site], _: int) -> None:
             masks, truths = under, None
             if e.condition is not None:
                 truths = self.values(e.condition, at, under)
@@ -275,7 +290,7 @@ class _Best:
             worst = -(2**63) if e.op == "max" else 2**63 - 1
         self.best = self._slot(I64 if self.whole else code.real, worst)
         self.found = self._slot(I1, 0)
-        self.places = {name: self._slot(I64, 0) for name in self.names}
+        self.places = {name: self._slot(I32, 0) for name in self.names}
 
     def _slot(self, kind: ir.Type, start: float) -> tuple[ir.Value, ir.Type]:
         count = self.code.lanes
@@ -300,7 +315,7 @@ class _Best:
             e.builder.store(e.builder.or_(found, truth), self.found[0])
         e.builder.store(e.builder.select(better, value, best), self.best[0])
         for name in self.names:
-            place = e.spread(self.code.atom(Index(name), at, None), count)
+            place = e.narrow(e.spread(self.code.atom(Index(name), at, None), count))
             old = self._now(self.places[name])
             e.builder.store(e.builder.select(better, place, old), self.places[name][0])
 
@@ -313,7 +328,7 @@ class _Best:
         return self._now(self.best)
 
     def position(self, name: str) -> ir.Value:
-        return self._now(self.places[name])
+        return self.code.whole(self._now(self.places[name]))
 
 
 def _extent(r: Range) -> int:

@@ -38,12 +38,14 @@ from chainrule.lang.expr import (
 from chainrule.lang.integers import Integer, atom, constant, index
 from chainrule.lang.program import Equation, Program, fresh
 from chainrule.native.kernels import affine
+from chainrule.native.winners import past_scatters
 
 _WINDOW: Final = 16  # places of a winner that are all tried
 
 
 def rewritten(program: Program) -> Program:
-    """The program with both rewrites where they apply."""
+    """The program with these rewrites where they apply."""
+    program = past_scatters(program)
     equations = [spread_out(e, program) for e in program.equations]
     return replace(program, equations=tuple(gathered(e, program) for e in equations))
 

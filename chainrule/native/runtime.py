@@ -73,12 +73,16 @@ class Machinery:
         found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for name, s in self.plan.stored.items():
             old = self.plan.same.get(name)
-            if name in outside:
+            if name in outside or old is not None:
                 continue
-            if old is not None:
+            cells = s.cells
+            if name in self.plan.local:
+                cells = s.strides[0] * self.plan.local[name]
+            alone = name in self.plan.shared.private or name in self.plan.local
+            flat = _aligned(cells * (self.threads if alone else 1), kinds[s.kind])
+            if name in self.plan.local:
+                found[name] = flat, flat
                 continue
-            copies = self.threads if name in self.plan.shared.private else 1
-            flat = _aligned(s.cells * copies, kinds[s.kind])
             found[name] = flat, _seen(flat, s)
         for new, old in self.plan.same.items():
             found[new] = found[old]
@@ -133,11 +137,13 @@ def _pointers(made: Plan, dtype: str, rows: Collection[str],
     kinds = {"real": REAL[dtype], "i64": I64, "i32": I32}
     found = {}
     for name, s in made.stored.items():
+        chunk = s.strides[0] * made.local[name] if name in made.local else 0
         found[name] = Pointer(
             kinds[s.kind],
             row=math.prod(s.shape[1:]) if name in rows else 0,
             step=1 if name in steps else 0,
-            thread=s.cells if name in made.shared.private else 0,
+            thread=s.cells if name in made.shared.private else chunk,
+            back=s.strides[0] if chunk else 0,
             part=s.strides[0] if name in made.shared.parts else 0)
     return found
 

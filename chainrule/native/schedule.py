@@ -10,21 +10,36 @@ multiplications.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from chainrule.diff.calculus import terms
-from chainrule.lang.expr import ONE, ZERO, Apply, ArgReduce, Range, Reduce, Ref, transform, walk
+from chainrule.lang.expr import (
+    ONE,
+    ZERO,
+    Apply,
+    ArgReduce,
+    Expr,
+    Range,
+    Reduce,
+    Ref,
+    transform,
+    walk,
+)
 from chainrule.lang.integers import constant, index
 from chainrule.lang.program import Equation, Program
 from chainrule.native.blas import Product, product, rest_of
+from chainrule.native.fuse import Group, grouped, inlined, unseen
 from chainrule.native.kernels import Form, Kernel, Storage, form, references, storage
 from chainrule.native.layout import laid_out, margins
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 _TILE: Final = 16  # most values of one index in a tile
+_SHORT: Final = 4  # values of an index whose loop is written out
+_BUSY: Final = 8  # running sums that keep the multipliers busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class Plan:
     """A program as kernels in phases, each with how it is shared, and where each tensor lies.
 
     `same` says which tensors have the memory of which others: new states that of the old ones.
+    `local` are tensors of which only a chunk is ever alive: for how many examples.
     """
 
     program: Program
@@ -66,6 +82,7 @@ class Plan:
     below: dict[str, int]
     shared: Shared
     same: dict[str, str]
+    local: dict[str, int]
 
 
 def plan(program: Program, target: Target, examples: Collection[tuple[str, int]] = (),
@@ -74,7 +91,7 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
 
     `examples` are axes of inputs (tensor and number) that threads may take parts of.
     """
-    program, same = in_place(cleared(program))
+    program, same = in_place(cleared(inlined(program)))
     program = with_products(program, _storages(program, {}, {}))
     fixed = {name for name, _ in examples}
     found = shared(program, examples, threads, {*same.values()})
@@ -89,9 +106,34 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     stored = _storages(found.program, last, margins(found.program, {*fixed, *same}))
     below = {name: t.below.constant for name, t in found.program.tensors.items()
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
+    kept = {*program.outputs, *program.inputs, *(n for pair in program.updates for n in pair)}
     maker = _Maker(found, stored, target, threads)
-    phases = [maker.runs(phase) for phase in found.phases]
-    return Plan(found.program, phases, stored, below, found, same)
+    groups = [maker.groups(phase, same) for phase in found.phases]
+    unseen([g for phase in groups for g in phase], found.program, kept)
+    phases = [maker.runs(phase) for phase in groups]
+    return Plan(found.program, phases, stored, below, found, same,
+                local(phases, stored, {*kept, *found.parts, *found.private, *same}))
+
+
+def local(phases: Sequence[Sequence[Run]], stored: Mapping[str, Storage],
+          kept: Collection[str]) -> dict[str, int]:
+    """Tensors that one run by chunks writes and reads, each example by itself; its chunk.
+
+    They need memory for one chunk only, which stays in the cache.
+    """
+    users: dict[str, list[Run]] = {}
+    for run in (r for phase in phases for r in phase):
+        for name in {n for call, _ in run.calls for n in call.tensors()}:
+            users.setdefault(name, []).append(run)
+    found = {}
+    for name, runs in users.items():
+        if len(runs) == 1 and runs[0].chunk and name not in kept and all(
+                r.subscripts and r.subscripts[0].plain == share.index and stored[name].strides[0]
+                == max(stored[name].strides)
+                for call, share in runs[0].calls for r in call.references()
+                if r.tensor == name):
+            found[name] = runs[0].chunk
+    return found
 
 
 class _Maker:
@@ -102,65 +144,85 @@ class _Maker:
         self.found, self.stored, self.target, self.threads = found, stored, target, threads
         self.count = 0
 
-    def kernel(self, e: Equation, share: Share) -> Call:
-        """The code of an equation."""
+    def groups(self, phase: list[int], same: Mapping[str, str]) -> list[Group]:
+        """The equations of a phase, those together that share a loop nest."""
+        equations, shares = self.found.program.equations, self.found.shares
+        alone = {k for k in phase if self.product(equations[k], shares[k])}
+        return grouped(phase, self.found.program, shares, self.found.needs, alone, same)
+
+    def product(self, e: Equation, share: Share) -> Product | None:
+        """The matrix product that an equation is, if it is one that BLAS does better."""
         shard = share.index if share.how in (ROWS, SPLIT) else None
-        made = product(e, self.stored, shard) or _arranged(e, self.stored, self.target, shard)
+        found = product(e, self.stored, shard)
+        if found is None:
+            return None
+        work = _Arrangement([e], self.stored, self.target, shard, ())
+        return None if work.streams() else found
+
+    def kernel(self, equations: Sequence[Equation], share: Share,
+               unseen: Collection[str] = ()) -> Call:
+        """The code of some equations."""
+        shard = share.index if share.how in (ROWS, SPLIT) else None
+        made = self.product(equations[0], share) or _arranged(
+            equations, self.stored, self.target, shard, unseen)
         made.name = f"k{self.count}"
         self.count += 1
         return made, share
 
-    def runs(self, phase: list[int]) -> list[Run]:
-        """The equations of a phase in order; neighbours on the same examples by chunks."""
-        equations, shares = self.found.program.equations, self.found.shares
+    def runs(self, groups: list[Group]) -> list[Run]:
+        """The groups of a phase in order; neighbours on the same examples by chunks."""
         runs: list[Run] = []
-        waiting: list[int] = []
-        for k in phase:
-            share = shares[k]
-            shard = share.index if share.how == ROWS else None
-            if waiting and shares[waiting[0]].extent != share.extent:
-                runs += self.chunked(waiting)
-                waiting = []
-            if shard is not None and product(equations[k], self.stored, shard) is None and (
-                    not share.partial or _adds(equations[k])):
-                waiting.append(k)
+        waiting: list[Group] = []
+        for group in groups:
+            share, e = group.share, group.equations[0]
+            together = share.how == ROWS and self.product(e, share) is None and (
+                not share.partial or _adds(e))
+            if together and (not waiting or waiting[0].share.extent == share.extent):
+                waiting.append(group)
+                continue
+            needed = set().union(*(self.found.needs[k] for k in group.numbers))
+            if not together and not needed & {k for g in waiting for k in g.numbers}:
+                runs.append(Run([self.kernel(group.equations, share, group.unseen)]))
                 continue
             runs += self.chunked(waiting)
-            waiting = []
-            runs.append(Run([self.kernel(equations[k], share)]))
+            waiting = [group] if together else []
+            if not together:
+                runs.append(Run([self.kernel(group.equations, share, group.unseen)]))
         return runs + self.chunked(waiting)
 
-    def chunked(self, numbers: list[int]) -> list[Run]:
+    def chunked(self, groups: list[Group]) -> list[Run]:
         """A run over some examples at a time, if that keeps what it hands on in the cache."""
-        equations, shares = self.found.program.equations, self.found.shares
-        chunk = self.chunk(numbers) if len(numbers) > 1 else 0
+        chunk = self.chunk(groups) if len(groups) > 1 else 0
         before: list[Call] = []
         calls: list[Call] = []
-        for k in numbers:
-            e, share = equations[k], shares[k]
+        for group in groups:
+            equations, share = group.equations, group.share
             if chunk and share.partial:  # each chunk adds its part
+                e = equations[0]
                 clear = zeros(self.found.program, e.target)
                 if e.target in self.found.parts:
                     clear = replace(clear, ranges=(Range(clear.ranges[0].name, constant(1)),
                                                    *clear.ranges[1:]))
-                before.append(self.kernel(clear, Share(EACH, partial=True)))
-                e = replace(e, accumulate=True)
-            calls.append(self.kernel(e, share))
+                before.append(self.kernel([clear], Share(EACH, partial=True)))
+                equations = [replace(e, accumulate=True)]
+            calls.append(self.kernel(equations, share, group.unseen))
         return [*([Run(before)] if before else []), *([Run(calls, chunk)] if calls else [])]
 
-    def chunk(self, numbers: list[int]) -> int:
+    def chunk(self, groups: list[Group]) -> int:
         """How many examples fit; 0 where there is nothing to be gained."""
         rows: dict[str, int] = {}
         other: dict[str, int] = {}
-        extent = self.found.shares[numbers[0]].extent
-        for k in numbers:
-            e, share = self.found.program.equations[k], self.found.shares[k]
-            for ref in [Ref(e.target, e.subscripts), *references(e)]:
-                cells = self.stored[ref.tensor].cells
-                if any(s.plain == share.index for s in ref.subscripts):
-                    rows[ref.tensor] = cells // extent
-                else:
-                    other[ref.tensor] = cells
+        extent = groups[0].share.extent
+        for group in groups:
+            for e in group.equations:
+                for ref in [Ref(e.target, e.subscripts), *references(e)]:
+                    cells = self.stored[ref.tensor].cells
+                    if ref.tensor in group.unseen:
+                        continue
+                    if any(s.plain == group.share.index for s in ref.subscripts):
+                        rows[ref.tensor] = cells // extent
+                    else:
+                        other[ref.tensor] = cells
         room = (self.target.cache - sum(other.values())) // 2
         each = sum(rows.values())
         share_of_one = -(-extent // self.threads)
@@ -215,19 +277,25 @@ def in_place(program: Program) -> tuple[Program, dict[str, str]]:
 
 
 def with_products(program: Program, stored: Mapping[str, Storage]) -> Program:
-    """Where a matrix product stands beside other terms, these first, then the product added."""
+    """Where matrix products stand beside other terms, these first, then the products added."""
     equations: list[Equation] = []
     for e in program.equations:
+        rest: Expr | None = e.body
         parts = [] if e.accumulate or not isinstance(e.body, Apply) else [
             t for c, t in terms(e.body) if c == ONE and isinstance(t, Reduce)]
+        added = []
         for part in parts:
-            added = replace(e, body=part, accumulate=True)
-            others = rest_of(e.body, part)
-            if others is not None and product(added, stored) is not None:
-                equations += [replace(e, body=others), added]
-                break
-        else:
+            one = replace(e, body=part, accumulate=True)
+            left = None if rest is None else rest_of(rest, part)
+            if product(one, stored) is not None and (left is not None or rest is part):
+                added.append(one)
+                rest = left
+        if not added:
             equations.append(e)
+        elif rest is None:
+            equations += [replace(added[0], accumulate=False), *added[1:]]
+        else:
+            equations += [replace(e, body=rest), *added]
     return replace(program, equations=tuple(equations))
 
 
@@ -264,26 +332,44 @@ def zeros(program: Program, name: str) -> Equation:
                     tuple(Range(n, size) for n, size in zip(letters, shape, strict=True)), ZERO)
 
 
-def _arranged(e: Equation, stored: dict[str, Storage], target: Target,
-              shard: str | None) -> Kernel:
-    """The kernel of one equation."""
-    work = _Arrangement(e, stored, target, shard)
-    return Kernel([e], work.loops(), shard, work.vector, work.tile)
+def _arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
+              shard: str | None, unseen: Collection[str] = ()) -> Kernel:
+    """The kernel of some equations."""
+    work = _Arrangement(equations, stored, target, shard, unseen)
+    return Kernel(list(equations), work.loops(), shard, work.vector, work.tile,
+                  unseen=frozenset(unseen))
 
 
 class _Arrangement:
-    """The choice of vector, tile and order for one equation."""
+    """The choice of vector, tile and order for the equations of one loop nest."""
 
-    def __init__(self, e: Equation, stored: dict[str, Storage], target: Target,
-                 shard: str | None) -> None:
-        self.e, self.stored, self.target, self.shard = e, stored, target, shard
-        self.extents = {r.name: _extent(r) for r in e.ranges}
-        self.refs = references(e)
+    def __init__(self, equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
+                 shard: str | None, unseen: Collection[str]) -> None:
+        self.e, self.stored, self.target, self.shard = equations[0], stored, target, shard
+        self.extents = {r.name: _extent(r) for r in self.e.ranges}
+        written = {e.target for e in equations}
+        self.refs = list(dict.fromkeys(
+            r for e in equations for r in references(e) if r.tensor not in written))
+        self.refs += [Ref(e.target, e.subscripts) for e in equations[1:]
+                      if e.target not in unseen]
         self.forms = [form(r.subscripts, stored[r.tensor]) for r in self.refs]
-        self.to = form(e.subscripts, stored[e.target])
-        self.reductions = [n for n in walk(e.body) if isinstance(n, Reduce | ArgReduce)]
+        self.to = form(self.e.subscripts, stored[self.e.target])
+        self.reductions = [n for e in equations for n in walk(e.body)
+                           if isinstance(n, Reduce | ArgReduce)]
         self.vector = self._vector()
         self.tile = self._tile()
+
+    def streams(self) -> bool:
+        """Whether a product's matrices lie as its own loops want them, all in a core's cache.
+
+        Then these need no copies of them, as BLAS makes for larger ones.
+        """
+        cells = sum(self.stored[n].cells for n in {self.e.target, *(r.tensor for r in self.refs)})
+        vector = self.vector
+        return (vector is not None and cells <= self.target.cache
+                and math.prod(self.tile.values()) >= self.target.registers // 4
+                and all(f is not None and f.slope(vector) in (0, 1)
+                        for f in (*self.forms, self.to)))
 
     def loops(self) -> list[tuple[str, int]]:
         """The indices, those that move far in the target first, the vector last."""
@@ -344,29 +430,67 @@ class _Arrangement:
         """How many values of which indices are computed together."""
         sums = [r for r in self.reductions if r.op == "sum"]
         terms = sum(math.prod(map(_extent, r.indices)) for r in sums)
-        if not sums or terms < 4 or (self.e.accumulate and not self.e.plain):
+        if self.e.accumulate and not self.e.plain:
             return {}
+        if not sums or terms < 4:
+            return self._small()
         inside = [f for f in self.forms if f is not None and any(
             f.slope(r.name) for s in sums for r in s.indices)]
-        most = self.target.registers - 4
         names = [n for n, extent in self.extents.items()
                  if n not in (self.vector, self.shard) and extent > 1]  # of a shard few are given
+        best, chosen = self._score({}, inside), dict[str, int]()
+        start: list[dict[str, int]] = [{}]
         if self.vector is not None:
             vectors = max(1, self.extents[self.vector] // self.target.width)
-            pairs = [((self.vector, v), (n, f)) for v in range(1, min(4, vectors) + 1)
-                     for n in names or [""] for f in self._counts(n)]
-        else:
-            pairs = [((a, f), (b, g)) for a in names for b in names if a < b
-                     for f in (1, 2, 4) for g in (1, 2, 4)]
-        best, chosen = 0.0, dict[str, int]()
-        for (a, f), (b, g) in pairs:
-            points = f * g
-            if points > most:
+            start = [{self.vector: v} for v in range(1, min(4, vectors) + 1)]
+        for _ in range(2 if self.vector is not None else 3):
+            found = chosen
+            for tile in start:
+                for n in (n for n in names if n not in tile):
+                    for count in self._counts(n):
+                        more = {**tile, n: count}
+                        score = self._score(more, inside)
+                        if score > best * 1.02:
+                            best, found = score, more
+            if found is chosen:
+                break
+            chosen, start = found, [found]
+        return {n: k for n, k in chosen.items() if k > 1}
+
+    def _score(self, tile: Mapping[str, int], inside: Sequence[Form]) -> float:
+        """Multiplications for each load, or so, where points are computed by tiles."""
+        points = math.prod(tile.values())
+        registers = self.target.registers
+        # the compiler loads what lies side by side at once, into as many registers
+        beside = any(k > 1 and n != self.vector and any(f.slope(n) == 1 for f in inside)
+                     for n, k in tile.items())
+        if points > (registers * 3 // 4 if beside else registers - 4):
+            return 0.0
+        pieces = []
+        whole = 1
+        for n, k in tile.items():
+            extent = self.extents[n]
+            if n == self.vector:
+                extent = max(1, extent // self.target.width)
+            whole *= extent
+            pieces.append([(n, *piece) for piece in _pieces(extent, k, n == self.vector)])
+        cost = 0.0
+        for corner in itertools.product(*pieces):
+            times = math.prod(c[2] for c in corner)
+            here = math.prod(c[1] for c in corner)
+            loads = sum(math.prod(k for n, k, _ in corner if f.slope(n)) for f in inside)
+            cost += times * (max(here, loads) + 0.5 * loads + max(0, _BUSY - here) + 4)
+        return whole / cost
+
+    def _small(self) -> dict[str, int]:
+        """Short loops that some read does not move with: that read serves all their values."""
+        chosen: dict[str, int] = {}
+        for n, extent in self.extents.items():
+            if n in (self.vector, self.shard) or not 1 < extent <= _SHORT:
                 continue
-            loads = sum(_loads(x, a, f) * _loads(x, b, g) for x in inside)
-            score = points / (max(points, loads) + 0.5 * loads + 4)
-            if score > best * 1.02:
-                best, chosen = score, {n: k for n, k in ((a, f), (b, g)) if k > 1}
+            if any(f is not None and f.slopes and not f.slope(n) for f in self.forms) and (
+                    math.prod(chosen.values()) * extent <= _SHORT * 2):
+                chosen[n] = extent
         return chosen
 
     def _counts(self, name: str) -> list[int]:
@@ -374,6 +498,13 @@ class _Arrangement:
         extent = self.extents.get(name, 1)
         return [k for k in range(1, min(_TILE, extent) + 1)
                 if extent % k == 0 or (extent % k >= k // 2 and extent > 2 * k)]
+
+
+def _pieces(extent: int, size: int, singly: bool = False) -> list[tuple[int, int]]:
+    """A loop by tiles: each size with how often; vectors that are left over go one by one."""
+    left = extent % size
+    rest = [(1, left)] if singly else [(left, 1)]
+    return [(size, extent // size), *(rest if left else [])]
 
 
 def _loads(f: Form, name: str, count: int) -> int:

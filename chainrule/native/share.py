@@ -57,6 +57,7 @@ class Shared:
     phases: list[list[int]]
     private: set[str] = field(default_factory=set)  # each thread has its own
     parts: set[str] = field(default_factory=set)  # one block a thread, read by all
+    needs: list[set[int]] = field(default_factory=list)  # what each equation comes after
 
 
 def shared(program: Program, examples: Collection[Axis], threads: int,
@@ -72,8 +73,9 @@ def shared(program: Program, examples: Collection[Axis], threads: int,
         rows = axes_of_examples(program, examples)
     work = _Sharing(program, rows, threads, kept)
     shares = [work.share(e) for e in program.equations]
-    phases = work.phases(shares) if threads > 1 else [list(range(len(shares)))]
-    return Shared(program, shares, phases, work.private, work.parts)
+    phases = work.phases(shares)
+    return Shared(program, shares, phases, work.private, work.parts,
+                  [work.needs(k) for k in range(len(shares))])
 
 
 def axes_of_examples(program: Program, start: Collection[Axis]) -> set[Axis]:
@@ -182,7 +184,24 @@ class _Sharing:
                 continue
             phases[-1].append(free)
             done.add(free)
-        return phases
+        return self.sunk(phases, before, shares)
+
+    def sunk(self, phases: list[list[int]], before: list[set[int]],
+             shares: list[Share]) -> list[list[int]]:
+        """With what reads nothing just before it is first needed: zeros to add to, constants."""
+        order = [k for phase in phases for k in phase]
+        for k in order:
+            if references(self.program.equations[k]):
+                continue
+            first = next((j for j in order if k in before[j]), None)
+            if first is None:
+                continue
+            there = next(p for p in phases if first in p)
+            if any(j != k and self.conflict(j, k, shares) for j in there):
+                continue
+            next(p for p in phases if k in p).remove(k)
+            there.insert(there.index(first), k)
+        return [p for p in phases if p]
 
     def needs(self, k: int) -> set[int]:
         """The earlier equations that one must come after: writes before reads, reads before

@@ -1,0 +1,149 @@
+"""What stands behind a maximum's adjoint, moved to the winners.
+
+The adjoint of pooling writes at the winners' places, `r̄[2i + k*[i]] += p̄[i]`, and that of the
+rectifier before it goes over all cells, `z̄[h] = r̄[h]·[z[h] > 0]`. Only winners receive anything,
+so the factor is wanted at their places only:
+
+    z̄[2i + k*[i]] += p̄[i]·[z[2i + k*[i]] > 0].
+
+And there it is known: r = relu(z), so z > 0 just where r > 0, and r at the winner's place is the
+maximum p[i] itself. What is left, `z̄[2i + k*[i]] += p̄[i]·[p[i] > 0]`, reads nothing of the size
+of z, which then need not be kept from the forward pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chainrule.lang.expr import (
+    Apply,
+    ArgReduce,
+    Expr,
+    Number,
+    Read,
+    Reduce,
+    Ref,
+    Select,
+    at_indices,
+    move,
+    mul,
+    transform,
+    walk,
+)
+from chainrule.lang.integers import Integer, atom
+from chainrule.lang.program import Equation, Program
+from chainrule.native.kernels import references
+
+
+def past_scatters(program: Program) -> Program:
+    """The program with masks after scattered writes moved into these."""
+    pieces: dict[str, list[Equation]] = {}
+    for e in program.equations:
+        pieces.setdefault(e.target, []).append(e)
+    readers = Counter(r.tensor for e in program.equations for r in references(e))
+    kept = {*program.outputs, *(n for pair in program.updates for n in pair)}
+    gone: set[str] = set()
+    equations: list[Equation] = []
+    for e in program.equations:
+        found = masked(e)
+        if found is not None and not e.accumulate and e.plain and len(pieces[e.target]) == 1:
+            before, mask = found
+            parts = pieces.get(before.tensor, [])
+            if (readers[before.tensor] == 1 and before.tensor not in kept and len(parts) == 1
+                    and before.subscripts == e.subscripts and _scatters(parts[0])):
+                scatter = parts[0]
+                places = {s.plain or "": at
+                          for s, at in zip(e.subscripts, scatter.subscripts, strict=True)}
+                factor = at_winners(at_indices(mask, places), pieces)
+                gone.add(before.tensor)
+                equations.append(replace(scatter, target=e.target, origin=e.origin,
+                                         body=mul(scatter.body, factor)))
+                continue
+        equations.append(e)
+    return replace(program, equations=tuple(e for e in equations if e.target not in gone))
+
+
+def masked(e: Equation) -> tuple[Ref, Expr] | None:
+    """A tensor times 0 or 1, and which: `r̄[h]·(1 if z[h] > 0 else 0)`."""
+    if not isinstance(e.body, Apply) or e.body.function != "mul" or e.condition is not None:
+        return None
+    for before, mask in (e.body.args, e.body.args[::-1]):
+        if isinstance(before, Ref) and before.outside is None and isinstance(mask, Select) and (
+                isinstance(mask.then, Number) and isinstance(mask.otherwise, Number)) and all(
+                n.tensor != before.tensor for n in walk(mask) if isinstance(n, Ref)):
+            return before, mask
+    return None
+
+
+def _scatters(e: Equation) -> bool:
+    """Whether an equation adds to places that other tensors hold."""
+    return (e.accumulate and e.condition is None and not e.dropping
+            and not isinstance(e.body, Reduce)
+            and any(isinstance(a, Read) for s in e.subscripts for a in s.atoms()))
+
+
+def at_winners(e: Expr, pieces: Mapping[str, list[Equation]]) -> Expr:
+    """A mask with `z[winner] > 0` as `maximum > 0`, where the maximum is one of relu(z)."""
+    def known(n: Expr) -> Expr | None:
+        if isinstance(n, Apply) and n.function == "gt" and isinstance(n.args[0], Ref) and (
+                isinstance(n.args[1], Number) and n.args[1].value == 0):
+            best = maximum_at(n.args[0], pieces)
+            if best is not None:
+                return Apply("gt", (best, n.args[1]))
+        return None
+
+    if isinstance(e, Select):
+        return replace(e, condition=transform(e.condition, known))
+    return e
+
+
+def maximum_at(r: Ref, pieces: Mapping[str, list[Equation]]) -> Ref | None:
+    """The maximum of relu(z), or of z, whose winner's place a reference to z names."""
+    reads = [a for s in r.subscripts for a in s.atoms() if isinstance(a, Read)]
+    where = [one for a in reads if (one := _only(a.ref.tensor, pieces)) is not None
+             and isinstance(one.body, ArgReduce) and one.plain and not one.accumulate]
+    if not reads or len(where) != len(reads):
+        return None
+    first = where[0]
+    places: dict[str, Integer] = {s.plain or "": at for s, at in zip(
+        first.subscripts, reads[0].ref.subscripts, strict=True)}
+    for one, a in zip(where, reads, strict=True):
+        assert isinstance(one.body, ArgReduce) and isinstance(first.body, ArgReduce)
+        if one.subscripts != first.subscripts or a.ref.subscripts != reads[0].ref.subscripts or (
+                _choice(one.body) != _choice(first.body)):
+            return None
+        places[one.body.which] = atom(a)
+    assert isinstance(first.body, ArgReduce)
+    inside = first.body.body
+    if first.body.op != "max" or not isinstance(inside, Ref) or any(
+            x.name not in places for x in first.body.indices):
+        return None
+    source = inside.tensor
+    if source != r.tensor:  # the maximum is one of a rectified tensor
+        made = _only(source, pieces)
+        if made is None or not (isinstance(made.body, Apply) and made.body.function == "relu"):
+            return None
+        under = made.body.args[0]
+        if not (isinstance(under, Ref) and under.tensor == r.tensor and made.plain
+                and under.subscripts == made.subscripts and not made.accumulate):
+            return None
+    if inside.outside is not None or tuple(
+            move(s, places) for s in inside.subscripts) != r.subscripts:
+        return None
+    for name, parts in pieces.items():
+        e = parts[0]
+        if len(parts) == 1 and isinstance(e.body, Reduce) and not e.accumulate and (
+                _choice(e.body) == _choice(first.body) and e.subscripts == first.subscripts):
+            return Ref(name, reads[0].ref.subscripts)
+    return None
+
+
+def _only(name: str, pieces: Mapping[str, list[Equation]]) -> Equation | None:
+    parts = pieces.get(name, [])
+    return parts[0] if len(parts) == 1 else None
+
+
+def _choice(e: Reduce | ArgReduce) -> tuple[object, ...]:
+    return e.op, e.indices, e.condition, e.body
