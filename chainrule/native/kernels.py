@@ -158,7 +158,8 @@ class Kernel:
     `vector` is the index whose consecutive values are computed at once, `tile` how many values of
     other indices (or vectors of this one) are computed together so that what they share is read
     once. `shard`, if there is one, is the first loop, of which each thread takes a part. Targets in
-    `unseen` stay in registers.
+    `unseen` stay in registers. `outer` are loops of a sum whose operands do not fit the cache: for
+    each of their values the rest of the sum is added to the target.
     """
 
     equations: list[Equation]
@@ -168,11 +169,12 @@ class Kernel:
     tile: dict[str, int] = field(default_factory=dict)
     name: str = ""
     unseen: frozenset[str] = frozenset()
+    outer: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def extents(self) -> dict[str, int]:
         """The extents of its loops by index."""
-        return dict(self.loops)
+        return dict([*self.outer, *self.loops])
 
     def references(self) -> list[Ref]:
         """All cells that it touches, those that it writes first."""

@@ -22,7 +22,7 @@ class KernelCode(Expressions):
 
     def emit(self) -> ir.Function:
         """Write the whole function."""
-        self.nest(list(self.kernel.loops), [{}])
+        self.nest([*self.kernel.outer, *self.kernel.loops], [{}])
         self.e.builder.ret_void()
         return self.function
 

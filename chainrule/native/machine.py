@@ -2,7 +2,8 @@
 
 A module of LLVM IR becomes object code here, and object code becomes functions that can be called.
 Object code is kept in a folder of the user's cache, under a name that is the hash of all that it
-depends on: the IR's text, LLVM's version, the processor and its features. A file is written under
+depends on: the IR's text or the program, the code generator, LLVM's version, the processor and its
+features. A file is written under
 another name first and then renamed, so that two processes never see half of one; it carries a
 checksum, so that a damaged file is thrown away and made again.
 """
@@ -14,7 +15,7 @@ import ctypes.util
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -83,17 +84,36 @@ def _cache_bytes() -> int:
 
 def object_code(text: str, machine: Machine | None = None, cache: bool = True) -> bytes:
     """The object code of a module's IR: from the cache, or compiled and put there."""
-    machine = machine or host()
-    key = _key(text, machine)
-    folder = cache_folder() if cache else None
+    here = machine or host()
+    if not cache:
+        return compiled(text, here)
+    return cached((text,), lambda: compiled(text, here), here)
+
+
+def cached(what: Iterable[str], make: Callable[[], bytes],
+           machine: Machine | None = None) -> bytes:
+    """Bytes that were made before from the same texts for the same machine, or made now."""
+    folder = cache_folder()
+    key = _key("\0".join(what), machine or host())
     if folder is not None:
         found = _read(folder / key)
         if found is not None:
             return found
-    code = compiled(text, machine)
+    made = make()
     if folder is not None:
-        _write(folder / key, code)
-    return code
+        _write(folder / key, made)
+    return made
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """What the code generator is: the hash of its sources."""
+    here = Path(__file__).parent
+    total = hashlib.sha256()
+    for path in sorted((*here.glob("*.py"), *(here.parent / "lang").glob("*.py"),
+                        *(here.parent / "diff").glob("*.py"))):
+        total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def compiled(text: str, machine: Machine) -> bytes:
@@ -102,7 +122,7 @@ def compiled(text: str, machine: Machine) -> bytes:
     module = binding.parse_assembly(text)
     module.verify()
     target = _target(machine)
-    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_unrolling = False  # the kernels unroll what is worth it themselves
     options.loop_vectorization = False
     options.slp_vectorization = False

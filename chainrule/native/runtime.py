@@ -7,9 +7,12 @@ pointers that the code reads. `Compiled` calls it once, arrays in and arrays out
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import threading
 from collections.abc import Collection, Mapping
+from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -20,18 +23,36 @@ from chainrule.evaluate.reference import run
 from chainrule.evaluate.values import bind
 from chainrule.lang.program import Program
 from chainrule.native import blas
+from chainrule.native.arrange import Target
 from chainrule.native.concrete import concrete
 from chainrule.native.driver import Calls, Code, Pointer, drive
 from chainrule.native.elementary import Elementary, bind_libm
 from chainrule.native.emitter import I32, I64, REAL
-from chainrule.native.kernels import Kernel, Storage
+from chainrule.native.kernels import Kernel
 from chainrule.native.lower import KernelCode
-from chainrule.native.machine import Library, c_symbols, host, object_code
+from chainrule.native.machine import Library, c_symbols, cached, compiled, host, version
 from chainrule.native.prepare import prepared
-from chainrule.native.schedule import Plan, Target, plan
+from chainrule.native.schedule import Plan, plan
 from chainrule.native.share import Share
 
 _LINE: Final = 64  # bytes of a line of the cache; tensors begin on one
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A tensor's place in memory and in the table of pointers.
+
+    `cells` are to be allocated: none where the memory is another's (`old`) or comes from outside.
+    `seen` says whether it can be looked at as an array of its shape.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    first: int
+    cells: int
+    old: str = ""
+    seen: bool = True
 
 
 class Machinery:
@@ -44,48 +65,54 @@ class Machinery:
     def __init__(self, program: Program, sizes: Mapping[str, int], dtype: str,
                  rows: Collection[str] = (), steps: Collection[str] = (),
                  threads: int = 1) -> None:
-        machine = host()
         self.dtype, self.threads = dtype, threads
-        width = machine.vector_bytes // (4 if dtype == "float32" else 8)
-        target = Target(width, machine.registers, machine.cache_bytes * width
-                        // machine.vector_bytes)
-        self.plan = plan(prepared(concrete(program, sizes)), target,
-                         [(name, 0) for name in rows], threads)
-        self.pointers = _pointers(self.plan, dtype, rows, steps)
-        text = str(module_of(self.plan, self.pointers, dtype, width, threads))
+        self.request = program, dict(sizes), dtype, tuple(rows), tuple(steps), threads, target(
+            dtype)
+        data = cached((version(), repr(self.request)), self._made)
+        head, _, code = data.partition(b"\n")
+        self.slots = {name: Slot(*map(_frozen, fields))
+                      for name, fields in json.loads(head).items()}
         bind_libm()
-        self.library = Library(object_code(text), ["steps"], {**c_symbols(), **blas.symbols()})
+        self.library = Library(code, ["steps"], {**c_symbols(), **blas.symbols()})
         kinds = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
                  ctypes.c_int64, ctypes.c_void_p]
         self.function = ctypes.CFUNCTYPE(None, *kinds)(self.library.address("steps"))
-        self.arrays = self._memory({*rows, *steps})
-        self.table = np.zeros(len(self.pointers), np.uintp)
-        self.places = {name: k for k, name in enumerate(self.pointers)}
+        self.arrays = self._memory()
+        self.table = np.zeros(len(self.slots), np.uintp)
+        self.places = {name: k for k, name in enumerate(self.slots)}
         for name, (flat, _) in self.arrays.items():
             self.table[self.places[name]] = flat.ctypes.data
         self.flag = np.zeros(8, np.int64)
         self.meeting = np.zeros(8, np.int64)
 
-    def _memory(self, outside: Collection[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    @cached_property
+    def plan(self) -> Plan:
+        """How the program is computed."""
+        program, sizes, _, rows, _, threads, machine = self.request
+        return plan(prepared(concrete(program, sizes)), machine,
+                    [(name, 0) for name in rows or batches(program)], threads)
+
+    def _made(self) -> bytes:
+        """The slots and the object code."""
+        _, _, dtype, rows, steps, threads, machine = self.request
+        pointers = _pointers(self.plan, dtype, rows, steps)
+        code = compiled(str(module_of(self.plan, pointers, dtype, machine.width, threads)), host())
+        slots = {name: list(astuple(slot))
+                 for name, slot in _slots(self.plan, {*rows, *steps}, threads).items()}
+        return json.dumps(slots).encode() + b"\n" + code
+
+    def _memory(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """An array for each tensor: its memory, and the tensor as it is seen from outside."""
         kinds = {"real": np.dtype(self.dtype), "i64": np.dtype(np.int64),
                  "i32": np.dtype(np.int32)}
         found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for name, s in self.plan.stored.items():
-            old = self.plan.same.get(name)
-            if name in outside or old is not None:
-                continue
-            cells = s.cells
-            if name in self.plan.local:
-                cells = s.strides[0] * self.plan.local[name]
-            alone = name in self.plan.shared.private or name in self.plan.local
-            flat = _aligned(cells * (self.threads if alone else 1), kinds[s.kind])
-            if name in self.plan.local:
-                found[name] = flat, flat
-                continue
-            found[name] = flat, _seen(flat, s)
-        for new, old in self.plan.same.items():
-            found[new] = found[old]
+        for name, slot in self.slots.items():
+            if slot.cells:
+                flat = _aligned(slot.cells, kinds[slot.kind])
+                found[name] = flat, _seen(flat, slot) if slot.seen else flat
+        for name, slot in self.slots.items():
+            if slot.old:
+                found[name] = found[slot.old]
         return found
 
     def point(self, name: str, array: np.ndarray) -> None:
@@ -106,6 +133,37 @@ class Machinery:
         for thread in others:
             thread.join()
         return not self.flag[0]
+
+
+def batches(program: Program) -> list[str]:
+    """Data whose first axes are of one size: the examples, as far as can be told."""
+    data = [t for name in program.inputs if (t := program.tensors[name]).role == "data"
+            and t.shape]
+    return [t.name for t in data if t.shape[0] == data[0].shape[0]]
+
+
+def target(dtype: str) -> Target:
+    """This machine, for numbers of a kind."""
+    machine = host()
+    width = machine.vector_bytes // (4 if dtype == "float32" else 8)
+    return Target(width, machine.registers, machine.cache_bytes * width // machine.vector_bytes)
+
+
+def _slots(made: Plan, outside: Collection[str], threads: int) -> dict[str, Slot]:
+    found = {}
+    for name, s in made.stored.items():
+        chunk = made.local.get(name)
+        cells = max(1, s.cells if chunk is None else s.strides[0] * chunk)
+        if name in made.shared.private or chunk is not None:
+            cells *= threads
+        old = made.same.get(name, "")
+        found[name] = Slot(s.kind, s.shape, s.strides, s.first,
+                           0 if old or name in outside else cells, old, chunk is None)
+    return found
+
+
+def _frozen(field: Any) -> Any:
+    return tuple(field) if isinstance(field, list) else field
 
 
 def module_of(made: Plan, pointers: Mapping[str, Pointer], dtype: str, width: int,
@@ -155,7 +213,7 @@ def _aligned(cells: int, kind: np.dtype) -> np.ndarray:
     return room[skip: skip + max(cells, 1) * kind.itemsize].view(kind)
 
 
-def _seen(flat: np.ndarray, s: Storage) -> np.ndarray:
+def _seen(flat: np.ndarray, s: Slot) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(
         flat[s.first:], s.shape, [x * flat.itemsize for x in s.strides])
 

@@ -1,58 +1,33 @@
-"""The schedule: from equations to kernels, and how each kernel's loops are arranged.
+"""The schedule: from equations to kernels, in which order and in how large pieces.
 
-For every equation: which index runs along the vector, which tile of points is computed together,
-in which order the loops stand. All three are read off the addresses. An index that moves a
-reference to the next cell loads a vector in one instruction, one that does not move it costs a
-broadcast, and any other costs a load a lane. In a sum, references that do not move with a tile's
-index are loaded once for the whole tile: a tile of f by g points needs f + g loads for f·g
-multiplications.
+Equations that share a loop nest are grouped, groups on the same examples called in turn for a few
+examples at a time. How each nest is arranged, `arrange` finds.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from chainrule.diff.calculus import terms
 from chainrule.lang.expr import (
     ONE,
     ZERO,
     Apply,
-    ArgReduce,
     Expr,
     Range,
     Reduce,
     Ref,
     transform,
-    walk,
 )
 from chainrule.lang.integers import constant, index
 from chainrule.lang.program import Equation, Program
+from chainrule.native.arrange import Arrangement, Target, arranged
 from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.fuse import Group, grouped, inlined, unseen
-from chainrule.native.kernels import Form, Kernel, Storage, form, references, storage
+from chainrule.native.kernels import Kernel, Storage, references, storage
 from chainrule.native.layout import laid_out, margins
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
-
-_TILE: Final = 16  # most values of one index in a tile
-_SHORT: Final = 4  # values of an index whose loop is written out
-_BUSY: Final = 8  # running sums that keep the multipliers busy
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What the schedule knows of the machine: numbers in a vector, vector registers, cache.
-
-    `cache` is how many numbers a core's own cache holds.
-    """
-
-    width: int
-    registers: int
-    cache: int = 1 << 18
-
 
 Call = tuple[Kernel | Product, Share]
 
@@ -107,7 +82,7 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     below = {name: t.below.constant for name, t in found.program.tensors.items()
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
     kept = {*program.outputs, *program.inputs, *(n for pair in program.updates for n in pair)}
-    maker = _Maker(found, stored, target, threads)
+    maker = _Maker(found, stored, replace(target, threads=threads), threads)
     groups = [maker.groups(phase, same) for phase in found.phases]
     unseen([g for phase in groups for g in phase], found.program, kept)
     phases = [maker.runs(phase) for phase in groups]
@@ -156,18 +131,22 @@ class _Maker:
         found = product(e, self.stored, shard)
         if found is None:
             return None
-        work = _Arrangement([e], self.stored, self.target, shard, ())
+        work = Arrangement([e], self.stored, self.target, shard, ())
         return None if work.streams() else found
 
-    def kernel(self, equations: Sequence[Equation], share: Share,
-               unseen: Collection[str] = ()) -> Call:
-        """The code of some equations."""
+    def kernels(self, equations: Sequence[Equation], share: Share,
+                unseen: Collection[str] = ()) -> list[Call]:
+        """The code of some equations; zeros before a sum that is made piece by piece."""
         shard = share.index if share.how in (ROWS, SPLIT) else None
-        made = self.product(equations[0], share) or _arranged(
+        made = self.product(equations[0], share) or arranged(
             equations, self.stored, self.target, shard, unseen)
         made.name = f"k{self.count}"
         self.count += 1
-        return made, share
+        e = equations[0]
+        if isinstance(made, Kernel) and made.outer and not e.accumulate:
+            alone = Share(EACH, partial=True) if share.partial else share
+            return [*self.kernels([replace(e, body=ZERO)], alone), (made, share)]
+        return [(made, share)]
 
     def runs(self, groups: list[Group]) -> list[Run]:
         """The groups of a phase in order; neighbours on the same examples by chunks."""
@@ -175,19 +154,19 @@ class _Maker:
         waiting: list[Group] = []
         for group in groups:
             share, e = group.share, group.equations[0]
-            together = share.how == ROWS and self.product(e, share) is None and (
+            together = share.how == ROWS and product(e, self.stored, share.index) is None and (
                 not share.partial or _adds(e))
             if together and (not waiting or waiting[0].share.extent == share.extent):
                 waiting.append(group)
                 continue
             needed = set().union(*(self.found.needs[k] for k in group.numbers))
             if not together and not needed & {k for g in waiting for k in g.numbers}:
-                runs.append(Run([self.kernel(group.equations, share, group.unseen)]))
+                runs.append(Run(self.kernels(group.equations, share, group.unseen)))
                 continue
             runs += self.chunked(waiting)
             waiting = [group] if together else []
             if not together:
-                runs.append(Run([self.kernel(group.equations, share, group.unseen)]))
+                runs.append(Run(self.kernels(group.equations, share, group.unseen)))
         return runs + self.chunked(waiting)
 
     def chunked(self, groups: list[Group]) -> list[Run]:
@@ -203,9 +182,9 @@ class _Maker:
                 if e.target in self.found.parts:
                     clear = replace(clear, ranges=(Range(clear.ranges[0].name, constant(1)),
                                                    *clear.ranges[1:]))
-                before.append(self.kernel([clear], Share(EACH, partial=True)))
+                before += self.kernels([clear], Share(EACH, partial=True))
                 equations = [replace(e, accumulate=True)]
-            calls.append(self.kernel(equations, share, group.unseen))
+            calls += self.kernels(equations, share, group.unseen)
         return [*([Run(before)] if before else []), *([Run(calls, chunk)] if calls else [])]
 
     def chunk(self, groups: list[Group]) -> int:
@@ -330,187 +309,3 @@ def zeros(program: Program, name: str) -> Equation:
     letters = [f"z{k}" for k in range(len(shape))]
     return Equation(name, tuple(map(index, letters)),
                     tuple(Range(n, size) for n, size in zip(letters, shape, strict=True)), ZERO)
-
-
-def _arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
-              shard: str | None, unseen: Collection[str] = ()) -> Kernel:
-    """The kernel of some equations."""
-    work = _Arrangement(equations, stored, target, shard, unseen)
-    return Kernel(list(equations), work.loops(), shard, work.vector, work.tile,
-                  unseen=frozenset(unseen))
-
-
-class _Arrangement:
-    """The choice of vector, tile and order for the equations of one loop nest."""
-
-    def __init__(self, equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
-                 shard: str | None, unseen: Collection[str]) -> None:
-        self.e, self.stored, self.target, self.shard = equations[0], stored, target, shard
-        self.extents = {r.name: _extent(r) for r in self.e.ranges}
-        written = {e.target for e in equations}
-        self.refs = list(dict.fromkeys(
-            r for e in equations for r in references(e) if r.tensor not in written))
-        self.refs += [Ref(e.target, e.subscripts) for e in equations[1:]
-                      if e.target not in unseen]
-        self.forms = [form(r.subscripts, stored[r.tensor]) for r in self.refs]
-        self.to = form(self.e.subscripts, stored[self.e.target])
-        self.reductions = [n for e in equations for n in walk(e.body)
-                           if isinstance(n, Reduce | ArgReduce)]
-        self.vector = self._vector()
-        self.tile = self._tile()
-
-    def streams(self) -> bool:
-        """Whether a product's matrices lie as its own loops want them, all in a core's cache.
-
-        Then these need no copies of them, as BLAS makes for larger ones.
-        """
-        cells = sum(self.stored[n].cells for n in {self.e.target, *(r.tensor for r in self.refs)})
-        vector = self.vector
-        return (vector is not None and cells <= self.target.cache
-                and math.prod(self.tile.values()) >= self.target.registers // 4
-                and all(f is not None and f.slope(vector) in (0, 1)
-                        for f in (*self.forms, self.to)))
-
-    def loops(self) -> list[tuple[str, int]]:
-        """The indices, those that move far in the target first, the vector last."""
-        def reach(name: str) -> tuple[bool, int]:
-            return name == self.vector, -abs(self.to.slope(name)) if self.to else 0
-
-        return sorted(self.extents.items(), key=lambda loop: reach(loop[0]))
-
-    def _cost(self, name: str) -> float:
-        """Loads and stores for a vector's worth of points along an index."""
-        width = self.target.width
-        cost = 0.0
-        for ref, f in zip([*self.refs, None], [*self.forms, self.to], strict=True):
-            subscripts = self.e.subscripts if ref is None else ref.subscripts
-            if f is None:
-                moves = any(name in s.indices() for s in subscripts)
-                cost += 3 * width if moves else 0.5
-            else:
-                cost += {0: 0.5, 1: 1.0}.get(f.slope(name), 2.0 * width)
-        return cost
-
-    def _vector(self) -> str | None:
-        width = self.target.width
-        if width == 1:
-            return None
-        best: tuple[float, str] | None = None
-        for name, extent in self.extents.items():
-            if extent < 2 or not self._injective(name):
-                continue
-            cost = (self._cost(name) + 1) * math.ceil(extent / width) * width / extent
-            if best is None or cost < best[0]:
-                best = cost, name
-        if best is None:
-            return None
-        alone = (0.5 * len(self.refs) + 2) * width
-        if any(r.op == "sum" for r in self.reductions):
-            alone = min(alone, self._along() + 2)
-        return best[1] if best[0] <= alone else None
-
-    def _along(self) -> float:
-        """The cost where a sum runs along the vector instead."""
-        width = self.target.width
-        best = math.inf
-        for reduction in self.reductions:
-            for r in reduction.indices:
-                extent = _extent(r)
-                if extent:
-                    cost = self._cost(r.name) * math.ceil(extent / width) * width / extent
-                    best = min(best, cost)
-        return best
-
-    def _injective(self, name: str) -> bool:
-        """Whether different values of an index write different cells."""
-        return any(s.plain == name for s in self.e.subscripts) or (
-            not self.e.accumulate and self.to is not None and self.to.slope(name) != 0)
-
-    def _tile(self) -> dict[str, int]:
-        """How many values of which indices are computed together."""
-        sums = [r for r in self.reductions if r.op == "sum"]
-        terms = sum(math.prod(map(_extent, r.indices)) for r in sums)
-        if self.e.accumulate and not self.e.plain:
-            return {}
-        if not sums or terms < 4:
-            return self._small()
-        inside = [f for f in self.forms if f is not None and any(
-            f.slope(r.name) for s in sums for r in s.indices)]
-        names = [n for n, extent in self.extents.items()
-                 if n not in (self.vector, self.shard) and extent > 1]  # of a shard few are given
-        best, chosen = self._score({}, inside), dict[str, int]()
-        start: list[dict[str, int]] = [{}]
-        if self.vector is not None:
-            vectors = max(1, self.extents[self.vector] // self.target.width)
-            start = [{self.vector: v} for v in range(1, min(4, vectors) + 1)]
-        for _ in range(2 if self.vector is not None else 3):
-            found = chosen
-            for tile in start:
-                for n in (n for n in names if n not in tile):
-                    for count in self._counts(n):
-                        more = {**tile, n: count}
-                        score = self._score(more, inside)
-                        if score > best * 1.02:
-                            best, found = score, more
-            if found is chosen:
-                break
-            chosen, start = found, [found]
-        return {n: k for n, k in chosen.items() if k > 1}
-
-    def _score(self, tile: Mapping[str, int], inside: Sequence[Form]) -> float:
-        """Multiplications for each load, or so, where points are computed by tiles."""
-        points = math.prod(tile.values())
-        registers = self.target.registers
-        # the compiler loads what lies side by side at once, into as many registers
-        beside = any(k > 1 and n != self.vector and any(f.slope(n) == 1 for f in inside)
-                     for n, k in tile.items())
-        if points > (registers * 3 // 4 if beside else registers - 4):
-            return 0.0
-        pieces = []
-        whole = 1
-        for n, k in tile.items():
-            extent = self.extents[n]
-            if n == self.vector:
-                extent = max(1, extent // self.target.width)
-            whole *= extent
-            pieces.append([(n, *piece) for piece in _pieces(extent, k, n == self.vector)])
-        cost = 0.0
-        for corner in itertools.product(*pieces):
-            times = math.prod(c[2] for c in corner)
-            here = math.prod(c[1] for c in corner)
-            loads = sum(math.prod(k for n, k, _ in corner if f.slope(n)) for f in inside)
-            cost += times * (max(here, loads) + 0.5 * loads + max(0, _BUSY - here) + 4)
-        return whole / cost
-
-    def _small(self) -> dict[str, int]:
-        """Short loops that some read does not move with: that read serves all their values."""
-        chosen: dict[str, int] = {}
-        for n, extent in self.extents.items():
-            if n in (self.vector, self.shard) or not 1 < extent <= _SHORT:
-                continue
-            if any(f is not None and f.slopes and not f.slope(n) for f in self.forms) and (
-                    math.prod(chosen.values()) * extent <= _SHORT * 2):
-                chosen[n] = extent
-        return chosen
-
-    def _counts(self, name: str) -> list[int]:
-        """Tile sizes for an index: those that divide its extent, or leave little over."""
-        extent = self.extents.get(name, 1)
-        return [k for k in range(1, min(_TILE, extent) + 1)
-                if extent % k == 0 or (extent % k >= k // 2 and extent > 2 * k)]
-
-
-def _pieces(extent: int, size: int, singly: bool = False) -> list[tuple[int, int]]:
-    """A loop by tiles: each size with how often; vectors that are left over go one by one."""
-    left = extent % size
-    rest = [(1, left)] if singly else [(left, 1)]
-    return [(size, extent // size), *(rest if left else [])]
-
-
-def _loads(f: Form, name: str, count: int) -> int:
-    return count if f.slope(name) else 1
-
-
-def _extent(r: Range) -> int:
-    assert r.size is not None and r.size.constant is not None
-    return r.size.constant

@@ -86,10 +86,12 @@ def axes_of_examples(program: Program, start: Collection[Axis]) -> set[Axis]:
         growing = False
         for e in program.equations:
             names = example_indices(e, found)
-            for axis, s in enumerate(e.subscripts):
-                if s.plain in names and (e.target, axis) not in found:
-                    found.add((e.target, axis))
-                    growing = True
+            given = [r for r in references(e) if program.tensors[r.tensor].role == "seed"]
+            for r in (Ref(e.target, e.subscripts), *given):
+                for axis, s in enumerate(r.subscripts):
+                    if s.plain in names and (r.tensor, axis) not in found:
+                        found.add((r.tensor, axis))
+                        growing = True
     return found
 
 
@@ -138,6 +140,18 @@ class _Sharing:
                      *(new for _, new in program.updates)}
         self.private: set[str] = set()
         self.parts: set[str] = set()
+        self.olds = {new: old for old, new in program.updates}
+        self.reads = [references(e) for e in program.equations]
+        self.accesses = [self.touched(k) for k in range(len(self.reads))]
+
+    def touched(self, k: int) -> list[tuple[str, Ref, bool]]:
+        """What an equation touches: the tensor's name, the cells, whether they are written."""
+        e = self.program.equations[k]
+        found = [(e.target, Ref(e.target, e.subscripts), True)]
+        if e.target in self.olds:
+            old = self.olds[e.target]
+            found.append((old, Ref(old, e.subscripts), True))
+        return found + [(r.tensor, r, False) for r in self.reads[k]]
 
     def share(self, e: Equation) -> Share:
         """How one equation is shared."""
@@ -191,7 +205,7 @@ class _Sharing:
         """With what reads nothing just before it is first needed: zeros to add to, constants."""
         order = [k for phase in phases for k in phase]
         for k in order:
-            if references(self.program.equations[k]):
+            if self.reads[k]:
                 continue
             first = next((j for j in order if k in before[j]), None)
             if first is None:
@@ -208,32 +222,16 @@ class _Sharing:
         the writes of state."""
         equations = self.program.equations
         here = equations[k]
-        reads = {r.tensor for r in references(here)}
-        olds = {new: old for old, new in self.program.updates}
-        found = set()
-        for j in range(k):
-            e = equations[j]
-            if e.target in reads or e.target == here.target:
-                found.add(j)
-            old = olds.get(here.target, here.target)
-            if any(r.tensor == old for r in references(e)):
-                found.add(j)
-        return found
+        reads = {r.tensor for r in self.reads[k]}
+        old = self.olds.get(here.target, here.target)
+        return {j for j in range(k)
+                if equations[j].target in reads or equations[j].target == here.target
+                or any(r.tensor == old for r in self.reads[j])}
 
     def conflict(self, k: int, j: int, shares: list[Share]) -> bool:
         """Whether equation k, after j in one phase, might meet another thread's part of j."""
-        a, b = self.program.equations[j], self.program.equations[k]
-        olds = {new: old for old, new in self.program.updates}
-
-        def accesses(e: Equation) -> list[tuple[str, Ref, bool]]:
-            target = Ref(e.target, e.subscripts)
-            found = [(e.target, target, True)]
-            if e.target in olds:
-                found.append((olds[e.target], Ref(olds[e.target], e.subscripts), True))
-            return found + [(r.tensor, r, False) for r in references(e)]
-
-        for name, one, wrote in accesses(a):
-            for other, two, writes in accesses(b):
+        for name, one, wrote in self.accesses[j]:
+            for other, two, writes in self.accesses[k]:
                 if name == other and (wrote or writes) and name not in self.private and not (
                         self.same_part(one, shares[j], two, shares[k])):
                     return True
