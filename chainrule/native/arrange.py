@@ -115,11 +115,12 @@ class Arrangement:
         return self.extents | inner
 
     def streams(self) -> bool:
-        """Whether a product's matrices lie as its own loops want them, all in a core's cache.
+        """Whether a product's factors lie as its own loops want them, both in a core's cache.
 
-        Then these need no copies of them, as BLAS makes for larger ones.
+        Then these need no copies of them, as BLAS makes for larger ones, and what is done to the
+        product is done before it is written.
         """
-        cells = sum(self.stored[n].cells for n in {self.e.target, *(r.tensor for r in self.refs)})
+        cells = sum(self.stored[r.tensor].cells for r in self.refs)
         vector = self.vector
         return (vector is not None and cells <= self.target.cache
                 and math.prod(self.tile.values()) >= self.target.registers // 4

@@ -14,27 +14,34 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Final
 
 from chainrule.lang.expr import Range, Reduce, Ref, transform, walk
 from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
+from chainrule.native.blas import factors
 from chainrule.native.kernels import affine, references
+
+_USED: Final = 0.7  # of a vector's lanes, where a matrix is turned for it
 
 
 def laid_out(program: Program, width: int, fixed: Collection[str] = (),
-             rows: Collection[tuple[str, int]] = ()) -> tuple[Program, dict[str, int]]:
+             rows: Collection[tuple[str, int]] = (),
+             same: Mapping[str, str] | None = None,
+             cache: int = 1 << 18) -> tuple[Program, dict[str, int]]:
     """The program (with copies where two orders are wanted) and each tensor's innermost axis.
 
     Tensors in `fixed` keep the order of their axes; `rows` are axes of examples, which stay
-    outermost.
+    outermost; `same` says which tensors have the memory of which others, and so their order.
+    `cache` is how many numbers a core's own cache holds.
     """
-    return _Layout(program, width, fixed, rows).run()
+    return _Layout(program, width, fixed, rows, same or {}, cache).run()
 
 
 class _Layout:
     def __init__(self, program: Program, width: int, fixed: Collection[str],
-                 rows: Collection[tuple[str, int]]) -> None:
-        self.rows = rows
+                 rows: Collection[tuple[str, int]], same: Mapping[str, str], cache: int) -> None:
+        self.rows, self.same, self.cache = rows, same, cache
         self.width = width
         self.tensors = dict(program.tensors)
         self.program = program
@@ -51,18 +58,32 @@ class _Layout:
                        key=lambda k: -volume(self.equations[k]))
         for k in heavy:
             self.choose(k)
-        if heavy:
-            self.follow()
-        made = []
-        for e in self.equations:
-            made.append(e)
+        for turned in (False, True):  # first those content with the order of the axes
+            for k in (k for k, e in enumerate(self.equations) if self.weighs(e)):
+                self.choose(k, turned)
+        for new, old in self.same.items():
+            if old in self.last:
+                self.last[new] = self.last[old]
+        self.follow()
+        made = list(self.equations)
         for (name, axis), copy in self.copies.items():
             made.insert(self.after(name, made), self.copying(name, copy))
             self.last[copy] = axis
         return replace(self.program, tensors=self.tensors, equations=tuple(made)), self.last
 
-    def choose(self, k: int) -> None:
-        """Let an equation choose the index along its vector."""
+    def weighs(self, e: Equation) -> bool:
+        """Whether an equation is a product with a parameter, of a size for its own loops."""
+        refs = references(e)
+        return factors(e.body) is not None and not windowed(e) and any(
+            self.tensors[r.tensor].role == "parameter" for r in refs) and self.cache >= sum(
+            math.prod(axis.constant or 0 for axis in self.tensors[r.tensor].shape) for r in refs)
+
+    def choose(self, k: int, turned: bool | None = None) -> None:
+        """Let an equation choose the index along its vector.
+
+        One that is no convolution gets no copies; `turned` says whether it may have an order other
+        than that of the axes.
+        """
         e = self.equations[k]
         refs = [Ref(e.target, e.subscripts), *references(e)]
         best: tuple[float, str, list[tuple[Ref, int]], list[tuple[Ref, int]]] | None = None
@@ -82,6 +103,9 @@ class _Layout:
                 continue
             extent = _extent(r)
             use = extent / (math.ceil(extent / self.width) * self.width)
+            if turned is not None and (clash or use < _USED or (not turned and any(
+                    axis != len(ref.subscripts) - 1 for ref, axis in axes))):
+                continue
             score = use - 0.1 * len(clash)
             if best is None or score > best[0]:
                 best = score, r.name, axes, clash
@@ -129,7 +153,7 @@ class _Layout:
         moved = True
         while moved:
             moved = False
-            for e in self.equations:
+            for e in (x for x in self.equations if factors(x.body) is None or windowed(x)):
                 refs = [Ref(e.target, e.subscripts), *references(e)]
                 wanted: Counter[str] = Counter()
                 for ref in refs:

@@ -69,11 +69,11 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     program, same = in_place(cleared(inlined(program)))
     program = with_products(program, _storages(program, {}, {}))
     fixed = {name for name, _ in examples}
-    found = shared(program, examples, threads, {*same.values()})
+    found = shared(program, examples, threads, {*same.values()}, cache=target.cache)
     rows = axes_of_examples(found.program, examples)
-    turned, last = laid_out(found.program, target.width, fixed, rows)
+    turned, last = laid_out(found.program, target.width, fixed, rows, same, target.cache)
     if turned is not found.program:
-        found = shared(turned, examples, threads, {*same.values()}, again=True)
+        found = shared(turned, examples, threads, {*same.values()}, True, target.cache)
     for new, old in same.items():  # one memory, one order
         if old in last or new in last:
             axis = last.get(old, last.get(new, 0))

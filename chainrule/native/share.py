@@ -2,12 +2,15 @@
 
 The threads share memory, so nothing is ever sent. What has to be arranged is who writes which rows,
 and where everybody must wait. The index of the examples runs through a network from its data to its
-loss; each thread takes a part of it. Three things can happen to an equation:
+loss; each thread takes a part of it. Four things can happen to an equation:
 
 - it keeps the examples apart (`z[n,u] = …`): each thread computes its own rows;
 - it sums over them (`W̄[u,v] = Σ_n …`): each thread sums its own rows into a tensor with an axis t
   for the threads, and an equation `Σ_t` follows. That equation, like an optimiser's step, has no
-  examples: its first index is what is shared out;
+  examples: its first index is what is shared out. So is that of W̄ itself where W̄ is larger than
+  what it is made from: then everybody reads all examples and writes some rows of W̄;
+- it is a product with a matrix larger than the cache: each thread computes some columns for all
+  examples, so that it reads only its part of the matrix;
 - it is small and the same for everybody: each thread computes it for itself.
 
 A kernel has to wait for a meeting of all threads (a barrier) only if it reads what another thread
@@ -25,6 +28,7 @@ from typing import Final
 from chainrule.lang.expr import Expr, Range, Reduce, Ref, free_indices, transform, walk
 from chainrule.lang.integers import Integer, constant, index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
+from chainrule.native.blas import factors
 from chainrule.native.kernels import references
 
 Axis = tuple[str, int]  # a tensor's axis
@@ -61,17 +65,17 @@ class Shared:
 
 
 def shared(program: Program, examples: Collection[Axis], threads: int,
-           kept: Collection[str] = (), again: bool = False) -> Shared:
+           kept: Collection[str] = (), again: bool = False, cache: int = 1 << 18) -> Shared:
     """The program shared among threads; `examples` are axes along which it may be split.
 
     `kept` names tensors that are read from outside: they have one place for all threads. `again`
-    says that its sums are in parts already.
+    says that its sums are in parts already; `cache` is how many numbers a core's own cache holds.
     """
     rows = axes_of_examples(program, examples)
     if threads > 1 and not again:
         program = in_parts(program, rows, threads)
         rows = axes_of_examples(program, examples)
-    work = _Sharing(program, rows, threads, kept)
+    work = _Sharing(program, rows, threads, kept, cache)
     shares = [work.share(e) for e in program.equations]
     phases = work.phases(shares)
     return Shared(program, shares, phases, work.private, work.parts,
@@ -108,7 +112,8 @@ def in_parts(program: Program, rows: Collection[Axis], threads: int) -> Program:
     equations: list[Equation] = []
     for e in program.equations:
         names = example_indices(e, rows)
-        if any(s.plain in names for s in e.subscripts) or e.accumulate:
+        if any(s.plain in names for s in e.subscripts) or e.accumulate or (
+                names and not _fewer(e, program)):
             equations.append(e)
             continue
         sizes = {r.name: r.size for r in e.ranges}
@@ -132,9 +137,24 @@ def in_parts(program: Program, rows: Collection[Axis], threads: int) -> Program:
     return replace(program, tensors=tensors, equations=tuple(equations))
 
 
+def _fewer(e: Equation, program: Program) -> bool:
+    """Whether adding up each thread's part moves less than reading everybody's examples.
+
+    A part is written and read, as large as the target. The other way, each thread has some rows of
+    the target and reads the others' operands.
+    """
+    operands = sum(_cells(program, r.tensor) for r in references(e))
+    return 2 * _cells(program, e.target) <= operands or not any(
+        _extent(r) > 1 for r in e.ranges)
+
+
+def _cells(program: Program, name: str) -> int:
+    return math.prod(axis.constant or 0 for axis in program.tensors[name].shape)
+
+
 class _Sharing:
     def __init__(self, program: Program, rows: set[Axis], threads: int,
-                 kept: Collection[str]) -> None:
+                 kept: Collection[str], cache: int) -> None:
         self.program, self.rows, self.threads = program, rows, threads
         self.kept = {*kept, *program.outputs, *program.inputs,
                      *(new for _, new in program.updates)}
@@ -143,6 +163,32 @@ class _Sharing:
         self.olds = {new: old for old, new in program.updates}
         self.reads = [references(e) for e in program.equations]
         self.accesses = [self.touched(k) for k in range(len(self.reads))]
+        self.columns = self.by_columns(cache) if threads > 1 else {}
+
+    def by_columns(self, cache: int) -> dict[str, int]:
+        """Targets of products with a matrix beyond the cache: the axis that this one shares.
+
+        By examples each thread would read all of the matrix; by that axis it reads its part.
+        """
+        found: dict[str, int] = {}
+        for e in self.program.equations:
+            product = factors(e.body)
+            if product is None or not e.plain:
+                continue
+            large, small = sorted(product[2:], key=lambda r: -_cells(self.program, r.tensor))
+            if _cells(self.program, large.tensor) <= max(cache, 2 * _cells(
+                    self.program, small.tensor)) or large.outside is not None:
+                continue
+            theirs = {s.plain for s in large.subscripts}
+            axis = next((k for k, s in enumerate(e.subscripts) if s.plain in theirs
+                         and (e.target, k) not in self.rows), None)
+            if axis is not None:
+                found[e.target] = axis
+        for e in self.program.equations:
+            if e.target in found and (not e.plain or e.subscripts[found[e.target]].plain not in {
+                    r.name for r in e.ranges if _extent(r) >= self.threads}):
+                del found[e.target]
+        return found
 
     def touched(self, k: int) -> list[tuple[str, Ref, bool]]:
         """What an equation touches: the tensor's name, the cells, whether they are written."""
@@ -155,6 +201,9 @@ class _Sharing:
 
     def share(self, e: Equation) -> Share:
         """How one equation is shared."""
+        if e.target in self.columns:
+            name = e.subscripts[self.columns[e.target]].plain
+            return next(Share(SPLIT, r.name, _extent(r)) for r in e.ranges if r.name == name)
         names = example_indices(e, self.rows)
         for r in e.ranges:
             if r.name in names and any(s.plain == r.name for s in e.subscripts):
@@ -202,18 +251,23 @@ class _Sharing:
 
     def sunk(self, phases: list[list[int]], before: list[set[int]],
              shares: list[Share]) -> list[list[int]]:
-        """With what reads nothing just before it is first needed: zeros to add to, constants."""
+        """With some equations just before they are first needed.
+
+        Those that read nothing, zeros to add to and constants; and those that are shared out like
+        the one that needs them, such as a gradient and the optimiser's step, which become one.
+        """
         order = [k for phase in phases for k in phase]
-        for k in order:
-            if self.reads[k]:
-                continue
+        for k in reversed(order):
+            here = next(p for p in phases if k in p)
             first = next((j for j in order if k in before[j]), None)
-            if first is None:
+            if first is None or (self.reads[k] and (
+                    first in here or not shares[k].how == shares[first].how == SPLIT
+                    or shares[k].extent != shares[first].extent)):
                 continue
             there = next(p for p in phases if first in p)
             if any(j != k and self.conflict(j, k, shares) for j in there):
                 continue
-            next(p for p in phases if k in p).remove(k)
+            here.remove(k)
             there.insert(there.index(first), k)
         return [p for p in phases if p]
 
@@ -259,7 +313,8 @@ def _partial(e: Equation, threads: int, program: Program) -> bool:
     A thread that is alone has all of it.
     """
     if threads == 1:
-        return e.plain and not e.accumulate and isinstance(e.body, Reduce) and e.body.op == "sum"
+        return (e.plain and not e.accumulate and isinstance(e.body, Reduce)
+                and e.body.op == "sum" and _fewer(e, program))
     shape = program.tensors[e.target].shape
     return bool(e.ranges) and bool(shape) and shape[0] == threads and (
         e.ranges[0].size == 1 and e.subscripts[0].plain == e.ranges[0].name)
