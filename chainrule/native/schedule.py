@@ -199,7 +199,7 @@ class _Maker:
                     if ref.tensor in group.unseen:
                         continue
                     if any(s.plain == group.share.index for s in ref.subscripts):
-                        rows[ref.tensor] = cells // extent
+                        rows[ref.tensor] = cells // max(1, extent)
                     else:
                         other[ref.tensor] = cells
         room = (self.target.cache - sum(other.values())) // 2
