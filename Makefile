@@ -28,6 +28,10 @@ lint: $(VENV)/installed-dev
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
+# the training runs of docs/training-runs.md, which take minutes
+long: $(VENV)/installed-dev
+	CHAINRULE_LONG=1 $(BIN)/python -m pytest tests/test_real_runs.py
+
 # make bench BENCH=lenet: one of them; QUICK=--quick: a try-out that leaves the page alone
 BENCH_VENV := .venv-bench
 $(BENCH_VENV)/installed: pyproject.toml

@@ -30,7 +30,9 @@ from chainrule.nn.spec import assemble, load, read
 PARAMETERS = {
     "toy": 4, "toy-prelu": 5, "digits-mlp": 256 * 10 + 10 * 10, "residual-scalar": 4,
     "course-cnn": 64 * 3 * 64 + 64 + 131_072 + 128, "two-branches": 135 + 450 + 750,
-    "lenet5": 61_706, "alexnet": 60_965_224, "alexnet-torchvision": 61_100_840,
+    "digits-cnn": 320 + 18_496 + 32_896 + 1_290, "lenet5": 61_706,
+    "lenet": 320 + 18_496 + 204_928 + 1_290,
+    "alexnet": 60_965_224, "alexnet-torchvision": 61_100_840,
     "vgg16": 138_357_544, "resnet18": 11_689_512, "resnet34": 21_797_672,
     "resnet50": 25_557_032, "resnet50-v1.5": 25_557_032, "mobilenet": 4_231_976,
     "unet": 31_030_658, "unet-small": 116_770,
@@ -38,7 +40,8 @@ PARAMETERS = {
     "vit": 48 * 64 + 64 + 64 + 65 * 64 + 4 * (12 * 64**2 + 13 * 64) + 2 * 64 + 64 * 10 + 10,
 }  # fmt: skip
 TINY: dict[str, dict[str, Any]] = {
-    "digits-mlp": {"shape": (5,), "hidden": 3},
+    "digits-mlp": {"shape": (5,), "hidden": 3}, "digits-cnn": {"width": 2},
+    "lenet": {"shape": (1, 14, 14)},
     "course-cnn": {"shape": (2, 28, 28)}, "two-branches": {"shape": (2, 8, 8)},
     "alexnet": {"shape": (2, 67, 67), "dense": 5, "classes": 3, "batch": 1},
     "alexnet-torchvision": {"shape": (2, 63, 63), "dense": 5, "classes": 3, "batch": 1},

@@ -707,7 +707,7 @@ def test_the_confusion_matrix_counts_what_was_taken_for_what():
     (axis,) = figure.axes
     cells = {t.get_position(): t.get_text() for t in axis.texts}
     assert cells == {(0, 0): "1", (1, 0): "1", (1, 1): "2", (0, 2): "1"}
-    assert axis.get_title() == "2 of 5 wrong"
+    assert axis.get_title() == "2 of 5 wrong (40.00%)"
 
 
 # --- interruptions --------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_study_prints_a_row_for_each_trial(call, tmp_path):
 
 
 @pytest.mark.parametrize(("words", "code", "said"), [
-    (["lenet"], 2, "did you mean lenet5"),
+    (["lenett"], 2, "did you mean lenet"),
     (["digits-mlp", "--rate", "-1"], 2, "rate is above 0"),
     (["digits-mlp", "--optimiser", "adan"], 2, "did you mean adam"),
     (["digits-mlp", "--batch", "5000"], 2, "more than the 1257 examples"),

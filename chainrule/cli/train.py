@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,8 +20,8 @@ _SWEPT: Final = "--sweep"
 # options that are settings of training under the same name
 _SETTINGS: Final = ("optimiser", "rate", "batch", "epochs", "iterations", "shuffle", "last",
                     "weight_decay", "decay_all", "clip", "clip_value", "schedule", "patience",
-                    "evaluate_every", "seed", "initial", "dtype", "threads", "backend", "momentum",
-                    "beta_1", "beta_2", "rho", "epsilon")
+                    "augment", "evaluate_every", "seed", "initial", "dtype", "threads", "backend",
+                    "momentum", "beta_1", "beta_2", "rho", "epsilon")
 _DATA: Final = ("split", "standardise", "scale", "inputs", "label", "task", "classes", "header",
                 "delimiter", "channels", "resize")
 
@@ -73,6 +74,9 @@ def _settings(function: Callable[..., Any]) -> Callable[..., Any]:
                      help="Decay biases and scales too."),
         click.option("--clip", type=float, help="Shorten gradients longer than this."),
         click.option("--clip-value", type=float, help="Cut off gradients beyond ± this."),
+        click.option("--augment", metavar="K=V,…",
+                     help="Change pictures before they are learnt from: shift=1,rotate=10,zoom=0.1,"
+                          "flip=0.5."),
         click.option("--patience", type=whole, metavar="N",
                      help="Stop when the validation loss has not improved for N evaluations; keep "
                           "the best weights."),
@@ -97,15 +101,20 @@ def _data(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what the data are."""
     for decorator in reversed((
         click.option("--data", "-d", "what", required=True, metavar="WHAT",
-                     help="digits, fashion-mnist, a file (.npz, .mat, .csv, IDX) or a folder."),
+                     help="digits, fashion-mnist, a file (.npz, .mat, .csv, IDX), a folder, or "
+                          "text:FILE."),
         click.option("--split", metavar="T/V/T", help="Train/validation/test: 0.8/0.1/0.1 or "
                                                       "counts."),
+        click.option("--split-seed", type=click.IntRange(0), default=0, metavar="N",
+                     help="Which split of that size.  [default: 0]"),
         click.option("--standardise", metavar="PER", help="Mean 0 and deviation 1, per feature, "
                                                           "channel or one for all."),
         click.option("--scale", metavar="PER", help="From 0 to 1, per feature, channel or one."),
         click.option("--label", metavar="NAME", help="Where the labels are, in a table."),
         click.option("--task", metavar="TASK", help="classify or regress."),
         click.option("--classes", metavar="NAMES", help="The classes' names, or how many."),
+        click.option("--window", type=click.IntRange(1), metavar="N",
+                     help="Characters of an example of a text.  [default: 64]"),
     )):
         function = decorator(function)
     return function
@@ -128,11 +137,16 @@ def _data(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--log", metavar="FILE", help="Write JSON lines, one for each evaluation.")
 @click.option("--log-steps", is_flag=True, help="And one for each step.")
+@click.option("--prompt", metavar="TEXT",
+              help="When trained on a text, go on with this one.")
+@click.option("--characters", type=click.IntRange(1), metavar="N",
+              help="How far.  [default: to the text's length]")
 @click.option("--plot", metavar="FOLDER", help="Draw learning curves, confusion, weights.")
 @common.output_options()
 def command(network: str, what: str, shape: str | None, options: tuple[str, ...],
             swept: tuple[str, ...], loss: str | None, checkpoint: str | None,
             checkpoint_every: int | None, resume: bool, log: str | None, log_steps: bool,
+            split_seed: int, window: int | None, prompt: str | None, characters: int | None,
             plot: str | None, format: str | None, output: str | None, **given: Any) -> int:
     """Train a network of the zoo, or from a TOML file, on data.
 
@@ -144,8 +158,7 @@ def command(network: str, what: str, shape: str | None, options: tuple[str, ...]
 
     Ctrl-C saves, where there is a folder for checkpoints, and says how to go on.
     """
-    from chainrule.train.data import load  # lazily: `train --help` needs no NumPy
-    from chainrule.train.study import read_number
+    from chainrule.train.study import read_number  # lazily: `train --help` needs no NumPy
 
     common.chosen_format(format, output)  # a wrong suffix is said before anything is done
     settings = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
@@ -158,21 +171,84 @@ def command(network: str, what: str, shape: str | None, options: tuple[str, ...]
         chosen[name] = read_number(name, text)
     own = {"loss": loss, "network_options": chosen,
            "shape": None if shape is None else _shape(shape)}
-    data = load(what, dtype=settings.get("dtype", "float32"), seed=settings.get("seed", 0),
-                **reading)
+    data = _loaded(what, settings.get("dtype", "float32"), split_seed, window, reading)
+    tale = _Tale.of(data, prompt, characters)
     source = _network(network)
     if swept:
         if checkpoint or resume or log or log_steps:
             raise InputError("a sweep writes no checkpoints and no log",
                              hint="leave out --checkpoint, --resume and --log")
+        if tale is not None:
+            raise InputError("a sweep writes no text", hint="leave out --prompt")
         return _sweep(source, data, swept, {**settings, **own}, plot, format, output)
     return _train(source, data, {**settings, **own, "checkpoint": checkpoint, "resume": resume,
                                  "checkpoint_every": checkpoint_every, "log": log,
-                                 "log_steps": log_steps, "plot": plot}, format, output)
+                                 "log_steps": log_steps, "plot": plot}, tale, format, output)
 
 
-def _train(source: Any, data: Any, options: Mapping[str, Any], format: str | None,
-           output: str | None) -> int:
+def _loaded(what: str, dtype: str, seed: int, window: int | None,
+            reading: Mapping[str, Any]) -> Any:
+    """The data: a text in windows, or anything else."""
+    from chainrule.train.data import load
+    from chainrule.train.data_text import WINDOW, is_text, load_text
+
+    if not is_text(what):
+        if window is not None:
+            raise InputError("--window is for a text", hint="such as --data text:poem.txt")
+        return load(what, dtype=dtype, seed=seed, **reading)
+    for name in reading:
+        if name != "split":
+            raise InputError(f"a text has no use for --{name}", hint="it has --split and --window")
+    return load_text(what, WINDOW if window is None else window, reading.get("split"))
+
+
+@dataclass(frozen=True)
+class _Tale:
+    """What a network is to write when it has learnt a text."""
+
+    text: Any
+    prompt: str
+    count: int
+
+    @classmethod
+    def of(cls, data: Any, prompt: str | None, characters: int | None) -> _Tale | None:
+        """What the options ask for; None for nothing. Checked before anything is trained."""
+        from chainrule.train.data_text import Text
+        from chainrule.train.sampling import CHARACTERS
+
+        if prompt is None:
+            if characters is not None:
+                raise InputError("--characters says how far a --prompt is gone on with")
+            return None
+        if not isinstance(data, Text):
+            raise InputError("--prompt is for a network that is trained on a text",
+                             hint="such as --data text:poem.txt")
+        data.encode(prompt)
+        rest = len(data.text) - len(prompt)
+        return cls(data, prompt, characters or max(1, min(rest, CHARACTERS)))
+
+    def told(self, run: Run) -> Any:
+        """The run's page, and what the network writes."""
+        from chainrule.document.blocks import CodeBlock, Document, heading, p
+        from chainrule.train.sampling import continuation
+
+        page = run.document()
+        written = continuation(run, self.text, self.prompt, self.count)
+        whole = self.prompt + written
+        said = (f"Behind “{self.prompt}” the network puts, taking the likeliest character each "
+                f"time, {self.count:,} characters")
+        start = self.text.text.find(self.prompt)
+        if start >= 0:
+            wanted = self.text.text[start + len(self.prompt):][: self.count]
+            same = sum(a == b for a, b in zip(wanted, written, strict=False))
+            said += (", and every one is the text's" if written == wanted else
+                     f"; {same:,} of {len(wanted):,} are the text's at that place")
+        more = (heading(2, "Going on with the text"), p(said + "."), CodeBlock(whole))
+        return Document(page.title, (*page.blocks, *more), page.meta)
+
+
+def _train(source: Any, data: Any, options: Mapping[str, Any], tale: _Tale | None,
+           format: str | None, output: str | None) -> int:
     """One run, and its page."""
     from chainrule.train.api import Interrupted, train
     from chainrule.train.checkpoint import CheckpointError
@@ -193,7 +269,7 @@ def _train(source: Any, data: Any, options: Mapping[str, Any], format: str | Non
         if ended is not None:  # what was learnt is told, though it could not be saved
             common.emit_document(ended.document(), format, output)
         raise
-    common.emit_document(run.document(), format, output)
+    common.emit_document(run.document() if tale is None else tale.told(run), format, output)
     return OK
 
 

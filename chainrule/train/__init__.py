@@ -7,8 +7,8 @@
     360
 
 The package can be called: that is `chainrule.train.api.train`. What else whoever trains wants has
-its name here too, and is imported when it is first used: `load`, `sweep`, `Settings`, `Data`,
-`Examples`, `Run`, `NonFiniteError`, `Interrupted`.
+its name here too, and is imported when it is first used: `load`, `load_text`, `sweep`, `Settings`,
+`Data`, `Examples`, `Text`, `Run`, `continuation`, `NonFiniteError`, `Interrupted`.
 """
 
 import sys
@@ -19,7 +19,8 @@ from typing import Any
 _WHERE = {
     "CheckpointError": "checkpoint", "Data": "data", "Examples": "data",
     "Interrupted": "interrupts", "NonFiniteError": "faults", "Run": "run", "Settings": "settings",
-    "load": "data", "save_plots": "plots", "save_sweep": "plots", "sweep": "study",
+    "Text": "data_text", "continuation": "sampling", "load": "data", "load_text": "data_text",
+    "save_plots": "plots", "save_sweep": "plots", "sweep": "study",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from chainrule.nn.network import Network
 from chainrule.nn.spec import NetworkSpec, assemble, read_file
 from chainrule.train.data import Data, Examples, load
 from chainrule.train.data_examples import shown
+from chainrule.train.data_text import Text, is_text, load_text
 from chainrule.train.interrupts import Interrupted
 from chainrule.train.job import settings_of
 from chainrule.train.log import Log, Observer
@@ -29,7 +30,7 @@ from chainrule.train.progress import Progress, can_show
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
 
-__all__ = ["Interrupted", "network_for", "train"]
+__all__ = ["Interrupted", "loaded", "network_for", "train"]
 
 
 def train(
@@ -59,8 +60,7 @@ def train(
     chosen = settings if settings is not None else settings_of(options)
     if settings is not None and options:
         raise InputError("give settings, or options by name: not both")
-    if isinstance(data, str | os.PathLike):
-        data = load(data, dtype=chosen.dtype)
+    data = loaded(data, chosen.dtype)
     watching = list(observers)
     if log is not None:
         watching.append(Log(log, log_steps))
@@ -76,6 +76,13 @@ def train(
     return run
 
 
+def loaded(data: Any, dtype: str) -> Any:
+    """Data by name, read; what is no name is given back."""
+    if is_text(data):
+        return load_text(data)
+    return load(data, dtype=dtype) if isinstance(data, str | os.PathLike) else data
+
+
 def network_for(
     network: Network | NetworkSpec | str | os.PathLike[str], data: Any,
     shape: Sequence[int] | None, options: Mapping[str, Any], notes: list[str],
@@ -85,6 +92,8 @@ def network_for(
         if shape is not None or options:
             raise InputError("a shape and options are for networks by name or from a file")
         return network
+    if isinstance(data, Text):
+        return _for_text(network, data, shape, options, notes)
     built = _built(network, shape, options)
     size = _cells(built)
     if shape is not None or not isinstance(data, Data | Examples) or size is None:
@@ -104,6 +113,30 @@ def network_for(
         raise
     notes.append(f"{built.name} is built for inputs of {told}, as the data have them.")
     return found
+
+
+def _for_text(network: NetworkSpec | str | os.PathLike[str], text: Text,
+              shape: Sequence[int] | None, options: Mapping[str, Any],
+              notes: list[str]) -> Network:
+    """The network for the text's windows and alphabet, where it lets itself be told."""
+    own = dict(options)
+    letters = len(text.alphabet)
+    if "vocabulary" not in own and "vocabulary" in _options(network):
+        own["vocabulary"] = letters
+    found = _built(network, (text.window,) if shape is None else shape, own)
+    notes.append(f"{found.name} is built for windows of {text.window} characters and an alphabet "
+                 f"of {letters}, as {text.name} has them.")
+    return found
+
+
+def _options(network: NetworkSpec | str | os.PathLike[str]) -> Mapping[str, Any]:
+    """The options that a network has."""
+    if isinstance(network, NetworkSpec):
+        return network.main.options
+    word = os.fspath(network)
+    if word.endswith(".toml") and word not in zoo.names():
+        return read_file(word).main.options
+    return zoo.describe(word).options
 
 
 def _built(network: NetworkSpec | str | os.PathLike[str], shape: Sequence[int] | None,

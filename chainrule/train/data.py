@@ -48,6 +48,7 @@ from chainrule.train.data_npz import read_npz
 from chainrule.train.data_scale import Scaling, prepared
 from chainrule.train.data_split import Split, permutation, resplit
 from chainrule.train.data_tables import is_table, read_table
+from chainrule.train.data_text import is_text
 
 __all__ = ["Data", "Examples", "Scaling", "load", "one_hot", "permutation"]
 
@@ -93,6 +94,9 @@ def load(
         raise InputError("either standardise or scale: the second would undo the first")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InputError(f"a seed is a whole number, found {seed!r:.40}")
+    if is_text(what):
+        raise InputError(f"{named(Path(what))} is a text, which `load_text` reads", None,
+                         "cr.train.load_text(…, window=64)")
     data = _read(what, _reading(reading), dtype)
     if split is not None:
         data = resplit(data, split, seed)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from chainrule.nn.module import Layer
 from chainrule.nn.network import Network
 from chainrule.train.data_examples import Examples, check_cells, shown
 from chainrule.train.data_split import keys, permutation
+from chainrule.train.data_text import Windows
 from chainrule.train.runner import Roles
 from chainrule.train.step import target_of
 
@@ -48,7 +50,7 @@ class Feed:
         return total.hexdigest()
 
 
-def feed(network: Network, given: Examples | Mapping[str, Any], dtype: str,
+def feed(network: Network, given: Examples | Windows | Mapping[str, Any], dtype: str,
          part: str = "train") -> Feed:
     """The arrays for a network's inputs, from examples or from arrays by the inputs' names.
 
@@ -60,6 +62,8 @@ def feed(network: Network, given: Examples | Mapping[str, Any], dtype: str,
     names = Roles.of(network.program).data
     if isinstance(given, Examples):
         given = _by_name(network, names, given, part)
+    elif isinstance(given, Windows):
+        given = {_one_input(network, names): given.tokens, target_of(network): given.next}
     for name in given:
         if name not in names:
             raise InputError(f"the {part} data have {name!r:.40}, and the network has no such "
@@ -88,14 +92,20 @@ def _by_name(network: Network, names: tuple[str, ...], examples: Examples,
              part: str) -> dict[str, Any]:
     """Examples by the names of the network's one input and of its target."""
     target = target_of(network)
-    inputs = [name for name in names if name != target]
+    name = _one_input(network, names)
+    tensor = network.program.tensors[name]
+    x = _reshaped(tensor, examples.inputs, f"an input of the {part} data")
+    answers = _answers(network.program.tensors[target], examples, part)
+    return {name: x, target: answers}
+
+
+def _one_input(network: Network, names: tuple[str, ...]) -> str:
+    """The network's input besides the target, where it has one."""
+    inputs = [name for name in names if name != target_of(network)]
     if len(inputs) != 1:
         raise InputError(f"the network has the inputs {', '.join(inputs)}: examples fill one", None,
                          "give arrays by name, such as {'x': …, 'y': …}")
-    tensor = network.program.tensors[inputs[0]]
-    x = _reshaped(tensor, examples.inputs, f"an input of the {part} data")
-    answers = _answers(network.program.tensors[target], examples, part)
-    return {inputs[0]: x, target: answers}
+    return inputs[0]
 
 
 def _reshaped(tensor: Tensor, x: np.ndarray, what: str) -> np.ndarray:
@@ -150,7 +160,8 @@ def _checked(tensor: Tensor, array: np.ndarray, dtype: str, part: str) -> np.nda
 
 def _labels(tensor: Tensor, array: np.ndarray, what: str) -> np.ndarray:
     if array.dtype.kind not in "iu":
-        raise InputError(f"{what} holds whole numbers, not {array.dtype}")
+        raise InputError(f"{what} holds whole numbers, not {array.dtype}", None,
+                         "a text is given as text:FILE")
     most = None if tensor.below is None else tensor.below.constant
     wrong = (array < 0) if most is None else (array < 0) | (array >= most)
     if wrong.any():
@@ -165,7 +176,7 @@ def _labels(tensor: Tensor, array: np.ndarray, what: str) -> np.ndarray:
 # --- randomness -----------------------------------------------------------------------------------
 
 
-def _seed(seed: int, purpose: str) -> int:
+def seed_of(seed: int, purpose: str) -> int:
     """A seed of its own for each purpose."""
     return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8], "little")
 
@@ -176,7 +187,7 @@ def order_of(count: int, seed: int, epoch: int) -> np.ndarray:
     >>> order_of(6, seed=0, epoch=0).tolist() != order_of(6, seed=0, epoch=1).tolist()
     True
     """
-    return permutation(count, _seed(seed, "order"), epoch)
+    return permutation(count, seed_of(seed, "order"), epoch)
 
 
 @dataclass(frozen=True)
@@ -190,7 +201,7 @@ class Mask:
     def drawn(self, seed: int, step: int, examples: int) -> np.ndarray:
         """The mask of one step, of zeros and ones."""
         cells = examples * int(np.prod(self.shape))
-        drawn = keys(cells, _seed(seed, self.name), step) >> np.uint64(11)
+        drawn = keys(cells, seed_of(seed, self.name), step) >> np.uint64(11)
         return (drawn < self.keep * 2.0**53).reshape(examples, *self.shape)
 
 
@@ -212,6 +223,6 @@ def masks_of(network: Network) -> list[Mask]:
                     raise ShapeError(f"{name} has an axis whose size is not known", None,
                                      "build the network with numbers for its sizes")
                 p = part.settings.get("p", chance.default)
-                assert isinstance(p, int | float)
-                found.append(Mask(name, tuple(n for n in shape if n is not None), 1.0 - p))
+                assert isinstance(p, int | float | Fraction)  # an option of a file is exact
+                found.append(Mask(name, tuple(n for n in shape if n is not None), 1.0 - float(p)))
     return found

@@ -20,10 +20,12 @@ from chainrule.lang.printing import program_text
 from chainrule.nn.module import Module
 from chainrule.nn.network import Network
 from chainrule.train.data_examples import Data, Examples
+from chainrule.train.data_text import Text
 from chainrule.train.feed import Feed, Mask, feed, masks_of
+from chainrule.train.runner import Roles
 from chainrule.train.scoring import Scorer
 from chainrule.train.settings import Settings
-from chainrule.train.step import Step, evaluation_step, training_step
+from chainrule.train.step import Step, evaluation_step, target_of, training_step
 
 OWN: Final = frozenset(s.name for e in OPTIMISERS.values() for s in e.settings
                        if s.name != "weight_decay")  # settings of the optimisers themselves
@@ -45,6 +47,7 @@ class Job:
     data_name: str
     epoch_steps: int
     steps: int
+    picture: str = ""  # the input that is augmented
 
     @classmethod
     def of(cls, network: Network, data: Any, settings: Settings,
@@ -65,9 +68,10 @@ class Job:
         scored = evaluation_step(evaluated, weight_decay=in_loss, decayed=decayed,
                                  labelled=bool(classes))
         epoch, steps = settings.steps_of(parts["train"].count)
+        picture = _picture(evaluated) if settings.augment is not None else ""
         start = trained.initial(settings.seed, settings.initial)
         return cls(evaluated, settings, step, Scorer(evaluated, scored, settings), parts, masks,
-                   start, classes, name, epoch, steps)
+                   start, classes, name, epoch, steps, picture)
 
     @cached_property
     def digest(self) -> str:
@@ -84,6 +88,20 @@ class Job:
         return total.hexdigest()
 
 
+def _picture(network: Network) -> str:
+    """The network's input that is a picture: channels, height and width behind the batch."""
+    tensors = network.program.tensors
+    found = [name for name in Roles.of(network.program).data
+             if tensors[name].kind == "real" and len(tensors[name].shape) == 4
+             and name != target_of(network)]
+    if len(found) != 1:
+        raise InputError("augmentation is for networks that read a picture: channels, height and "
+                         f"width. {network.name} has {len(found) or 'no'} such "
+                         f"input{'s' * (len(found) > 1)}", None,
+                         "leave it out, or begin the network with a convolution")
+    return found[0]
+
+
 def _parts(network: Network, data: Any, dtype: str
            ) -> tuple[dict[str, Feed], tuple[str, ...], str]:
     """The data's parts as the network reads them, the classes, and what the data are called."""
@@ -92,6 +110,8 @@ def _parts(network: Network, data: Any, dtype: str
     given: Mapping[str, Any]
     if isinstance(data, Data):
         given, classes, name = data.parts(), data.classes, data.name
+    elif isinstance(data, Text):
+        given, name = data.parts(), data.name
     elif isinstance(data, Examples):
         given, classes, name = {"train": data}, data.classes, data.origin
     elif isinstance(data, Mapping):

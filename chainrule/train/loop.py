@@ -29,9 +29,10 @@ import numpy as np
 from chainrule.errors import InputError
 from chainrule.nn.module import Module
 from chainrule.nn.network import Network
+from chainrule.train.augment import Augment
 from chainrule.train.checkpoint import Checkpoint, CheckpointError, Folder, check_installed
 from chainrule.train.faults import NonFiniteError, first_fault
-from chainrule.train.feed import order_of
+from chainrule.train.feed import order_of, seed_of
 from chainrule.train.interrupts import Interrupted, interruptions
 from chainrule.train.job import Job, settings_of
 from chainrule.train.log import Observer
@@ -44,7 +45,7 @@ from chainrule.train.step import target_of
 
 CALL_SECONDS: Final = 0.25  # how long a call of the runner should take
 SAVE_SECONDS: Final = 30.0  # how often a checkpoint is written where nobody says
-_MASK_BYTES: Final = 2**26  # dropout masks drawn at a time
+_MASK_BYTES: Final = 2**26  # dropout masks drawn, and pictures augmented, at a time
 _LOSSES, _RIGHT = "history.losses", "history.right"
 
 
@@ -104,6 +105,7 @@ class Loop:
         self.per_call = 1  # steps a call; what was measured says how many
         self.runners: dict[int, Runner] = {}
         self.state: dict[str, np.ndarray] = {}
+        self.background: np.ndarray | None = None  # of pictures that are moved
         for name in Roles.of(job.step.program).state:  # the optimiser's own begins at zero
             shape = [axis.constant or 1 for axis in job.step.program.tensors[name].shape]
             start = job.start.get(name, np.zeros(shape))
@@ -215,19 +217,36 @@ class Loop:
 
     def _data(self, size: int, starts: np.ndarray, order: np.ndarray | None
               ) -> tuple[Mapping[str, np.ndarray], np.ndarray | None, np.ndarray]:
-        """The arrays for these steps; with dropout, the examples laid out beside their masks."""
-        if not self.job.masks:
+        """The arrays for these steps; pictures changed, and examples beside their masks."""
+        augment = self.settings.augment
+        if not self.job.masks and augment is None:
             return self.train.arrays, order, starts
-        cells = sum(int(np.prod(m.shape)) for m in self.job.masks) * size
-        starts = starts[: max(1, _MASK_BYTES // (8 * max(cells, 1)))]
+        cells = sum(int(np.prod(m.shape)) for m in self.job.masks)
+        if augment is not None:
+            cells += self.train.arrays[self.job.picture][0].size
+        starts = starts[: max(1, _MASK_BYTES // (8 * max(cells * size, 1)))]
         rows = (starts[:, None] + np.arange(size)).reshape(-1)
         rows = rows if order is None else order[rows]
         data = {name: array[rows] for name, array in self.train.arrays.items()}
+        if augment is not None:
+            data[self.job.picture] = self._augmented(data[self.job.picture], size)
         for mask in self.job.masks:
             drawn = [mask.drawn(self.settings.seed, self.done + k, size)
                      for k in range(len(starts))]
             data[mask.name] = np.concatenate(drawn).astype(self.settings.dtype)
         return data, None, np.arange(len(starts), dtype=np.int64) * size
+
+    def _augmented(self, pictures: np.ndarray, size: int) -> np.ndarray:
+        """The pictures of the steps from this one on, changed."""
+        augment = Augment.read(self.settings.augment or "")
+        if self.background is None:
+            whole = self.train.arrays[self.job.picture]
+            self.background = whole.min(axis=(0, 2, 3))
+        seed = seed_of(self.settings.seed, "augment")
+        return np.concatenate([
+            augment.pictures(pictures[start : start + size], self.background, seed,
+                             self.done + start // size)
+            for start in range(0, len(pictures), size)])
 
     def _runner(self, size: int) -> Runner:
         """The runner for batches of a size, with the state as it is now."""

@@ -103,8 +103,8 @@ class Schedule:
 
     def __str__(self) -> str:
         usual = _RULES[self.name][0]
-        told = ",".join(f"{key}={value!r}" for key, value in self.settings.items()
-                        if value != usual[key])
+        told = ",".join(f"{key}={repr(value).removesuffix('.0')}"
+                        for key, value in self.settings.items() if value != usual[key])
         return f"{self.name}:{told}" if told else self.name
 
 

@@ -10,17 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 
+from chainrule.algebra.stable import stabilise
 from chainrule.evaluate.reference import run
+from chainrule.evaluate.values import bind
+from chainrule.lang.program import Program
 from chainrule.nn.network import Network
 from chainrule.train.feed import Feed
 from chainrule.train.runner import Roles, Runner, make_runner
 from chainrule.train.settings import Settings
 from chainrule.train.step import Step, answers_of, averages, class_axis, target_of
 
+_NATIVE: Final = "chainrule.native.runtime"
+_MANY: Final = 2000  # examples: for fewer, outputs are not worth compiling for
 _BATCH: Final = 1024  # examples at a time, at most
 _LEAST: Final = 128  # divisors of the number of examples are looked for down to here
 
@@ -69,6 +75,7 @@ class Scorer:
         self.averages = averages(network)
         self.network = network
         self._runners: dict[int, Runner] = {}
+        self._compiled: dict[str, Any] = {}
 
     def score(self, feed: Feed, values: Mapping[str, np.ndarray]) -> Score:
         """The score on these examples with these parameters."""
@@ -102,17 +109,31 @@ class Scorer:
         return self._runners[batch]
 
     def outputs(self, feed: Feed, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What the network gives for each example, by the reference."""
+        """What the network gives for each example."""
         name = answers_of(self.network)
-        program = self.network.program.with_outputs((name,))
+        program = stabilise(self.network.program.with_outputs((name,)))
+        given = {key: values[key] for key in self.state}
+        compiled = self.settings.runs_on == "native" and feed.count >= _MANY
+        batch = _batch_for(feed.count) if compiled else _BATCH // 4
         parts = []
-        for start in range(0, feed.count, _BATCH // 4):
-            rows = slice(start, start + _BATCH // 4)
-            given = {key: array[rows] for key, array in feed.arrays.items()}
-            given |= {key: values[key] for key in self.state}
-            found = run(program, given, dtype=self.settings.dtype, check=False, keep="outputs")
-            parts.append(found[name])
+        for start in range(0, feed.count, batch):
+            rows = {key: array[start : start + batch] for key, array in feed.arrays.items()
+                    if key in program.inputs}
+            parts.append(self._output(program, {**given, **rows}, compiled)[name])
         return np.concatenate(parts)
+
+    def _output(self, program: Program, given: Mapping[str, np.ndarray],
+                compiled: bool) -> Mapping[str, np.ndarray]:
+        """One batch, by the reference or in machine code, which is made once for each size."""
+        if not compiled:
+            return run(program, given, dtype=self.settings.dtype, check=False, keep="outputs")
+        sizes, _ = bind(program, given)
+        size = str(sizes)
+        if size not in self._compiled:
+            native = import_module(_NATIVE)  # lazily: it needs libraries that may be missing
+            self._compiled[size] = native.Compiled(program, sizes, self.settings.dtype)
+        found: Mapping[str, np.ndarray] = self._compiled[size](given)
+        return found
 
 
 def answers_in(network: Network, targets: np.ndarray) -> int:

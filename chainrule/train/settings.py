@@ -15,6 +15,7 @@ from typing import Any, Final
 from chainrule.errors import InputError
 from chainrule.formulas.entry import Entry
 from chainrule.formulas.optimisers import OPTIMISERS, find_optimiser
+from chainrule.train.augment import Augment
 from chainrule.train.runner import BACKENDS, DTYPES, check_backend, usual_backend
 from chainrule.train.schedules import Schedule
 
@@ -36,7 +37,8 @@ class Settings:
     for all parameters with `decay_all`. `clip` bounds the length of the whole gradient,
     `clip_value` each cell. `patience` stops the run when the validation loss has not improved for
     so many evaluations, and takes the best weights. `evaluate_every` counts steps; None is once an
-    epoch. `initial` names an initialiser for all weights.
+    epoch. `augment` says how pictures are changed before they are learnt from
+    ("shift=1,rotate=10"). `initial` names an initialiser for all weights.
 
     Raises `InputError` and `UnknownNameError` for what makes no sense.
 
@@ -57,6 +59,7 @@ class Settings:
     clip: float | None = None
     clip_value: float | None = None
     schedule: str = "constant"
+    augment: str | None = None
     patience: int | None = None
     evaluate_every: int | None = None
     seed: int = 0
@@ -98,6 +101,8 @@ class Settings:
         self._one_of("backend", BACKENDS)
         check_backend(str(self.backend))
         self._set(schedule=str(Schedule.read(self.schedule)))
+        if self.augment is not None:
+            self._set(augment=str(Augment.read(self.augment)))
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -207,6 +212,8 @@ class Settings:
             words.append(f"gradients clipped at length {self.clip:g}")
         if self.clip_value is not None:
             words.append(f"gradients clipped at ±{self.clip_value:g}")
+        if self.augment is not None:
+            words.append(f"pictures {Augment.read(self.augment).told()}")
         words.append(f"batches of {self.batch}")
         words.append("shuffled" if self.shuffle else "in order")
         return ", ".join([*words, self.dtype, self.runs_on])

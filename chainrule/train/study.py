@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,8 +36,8 @@ from chainrule.errors import InputError, LimitError
 from chainrule.nn.network import Network
 from chainrule.nn.spec import NetworkSpec
 from chainrule.render import Page
-from chainrule.train.api import network_for
-from chainrule.train.data import load
+from chainrule.train.api import loaded, network_for
+from chainrule.train.augment import Augment
 from chainrule.train.faults import NonFiniteError
 from chainrule.train.job import SETTINGS, settings_of
 from chainrule.train.loop import train
@@ -118,8 +119,7 @@ def sweep(
               for values in itertools.product(*(grid[name] for name in names))]
     settings = [settings_of({**options, **{k: v for k, v in c.items() if k not in inner}})
                 for c in chosen]
-    if isinstance(data, str | os.PathLike):
-        data = load(data, dtype=settings[0].dtype)
+    data = loaded(data, settings[0].dtype)
     notes: list[str] = []
     built = [network_for(network, data, shape, {**own, **{k: v for k, v in c.items() if k in inner}}
                          if not isinstance(network, Network) else {}, notes) for c in chosen]
@@ -198,9 +198,12 @@ def _document(found: Sweep) -> Document:
             if classes:
                 rate = None if score is None else score.error_rate
                 row.append("" if rate is None else f"{rate:.2%}")
-        rows.append([cell(text, emphasis=trial is best) for text in row])
+        marked = trial is best and "seed" not in names  # no seed is better than another
+        rows.append([cell(text, emphasis=marked) for text in row])
     blocks.append(table(heads, rows, row_header=False))
-    if best is not None:
+    if "seed" in names:
+        blocks += _over_seeds(found, parts, classes)
+    if best is not None and "seed" not in names:
         chosen = ", ".join(f"{name} {_told(value)}" for name, value in best.chosen.items())
         least = loss_text(best.loss(found.part()) or 0.0)
         blocks.append(p(f"The least {found.part()} loss, {least}, is that of {chosen}."))
@@ -212,6 +215,50 @@ def _document(found: Sweep) -> Document:
     return Document(f"Training {found.network} with {' and '.join(names)} varied", tuple(blocks))
 
 
+def _over_seeds(found: Sweep, parts: Sequence[str], classes: bool) -> list[Block]:
+    """Mean and spread over the seeds, a row for each part and choice of the other settings."""
+    others = [name for name in found.grid if name != "seed"]
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for trial in found.trials:
+        if trial.run is not None:
+            key = tuple(trial.chosen[name] for name in others)
+            groups.setdefault(key, []).append(trial.run)
+    heads: list[Prose | Column] = [Column(inlines(name), "right") for name in others]
+    heads += ["part", Column(inlines("seeds"), "right"), Column(inlines("loss"), "right")]
+    if classes:
+        heads.append(Column(inlines("error rate, %"), "right"))
+    rows = []
+    for key, runs in groups.items():
+        for part in parts:
+            scores = [r.scores[part] for r in runs]
+            row = [*map(_told, key), part, str(len(runs)),
+                   _spread([s.loss for s in scores], "{:.6f}")]
+            if classes:
+                row.append(_spread([100 * (s.error_rate or 0.0) for s in scores], "{:.2f}"))
+            rows.append(row)
+    said = "Over the seeds, the mean ± the standard deviation from seed to seed:"
+    blocks: list[Block] = [p(said),
+                           table(heads, rows, row_header=False)] if rows else []
+    if len(groups) > 1:
+        means = {key: statistics.fmean(r.scores[found.part()].loss for r in runs)
+                 for key, runs in groups.items()}
+        best = min(means, key=lambda key: means[key])
+        chosen = ", ".join(f"{name} {_told(v)}" for name, v in zip(others, best, strict=True))
+        blocks.append(p(f"The least mean {found.part()} loss, {loss_text(means[best])}, is that of "
+                        f"{chosen}."))
+    return blocks
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """Mean and standard deviation.
+
+    >>> _spread([1.0, 2.0, 3.0], "{:.1f}")
+    '2.0 ± 1.0'
+    """
+    mean = form.format(statistics.fmean(values))
+    return mean if len(values) < 2 else f"{mean} ± {form.format(statistics.stdev(values))}"
+
+
 def _said(found: Sweep, run: Run) -> str:
     """What all trials have in common, in a line; what is varied is left out."""
     words = [found.data]
@@ -220,6 +267,10 @@ def _said(found: Sweep, run: Run) -> str:
         words.append(settings.optimiser)
     if "rate" not in found.grid:
         words.append(f"rate {settings.learning_rate:g}")
+    if settings.schedule != "constant" and "schedule" not in found.grid:
+        words.append(f"schedule {settings.schedule}")
+    if settings.augment is not None and "augment" not in found.grid:
+        words.append(f"pictures {Augment.read(settings.augment).told()}")
     if "batch" not in found.grid:
         words.append(f"batches of {settings.batch}")
     words.append("shuffled" if settings.shuffle else "in order")
