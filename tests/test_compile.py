@@ -650,3 +650,11 @@ def test_a_compiled_call_takes_a_tenth_of_the_reference_at_most() -> None:
 
     ours = seconds(lambda: f.value_and_gradient(1.0, 2.0))
     assert ours * 10 < seconds(lambda: plain.value_and_gradient(x=1.0, w=2.0))
+
+
+@pytest.mark.parametrize("text", ["max(q*q - q*q, 1)", "max(1, q*q - q*q)",
+                                  "min(q*q - q*q, 1)", "min(1, q*q - q*q)"])
+def test_nan_wins_a_maximum_from_either_side(text: str) -> None:
+    assert math.isnan(cr.compile(f"y = {text}", check=False)(1e200))
+    by_cell = cr.compile(f"y[i] = {text.replace('q', 'q[i]')}", check=False)
+    np.testing.assert_array_equal(np.isnan(by_cell(np.array([1e200, 2.0]))), [True, False])

@@ -74,11 +74,11 @@ def _heaviside(k: Kit, x: Lanes) -> Lanes:
 
 
 def _maximum(k: Kit, a: Lanes, b: Lanes) -> Lanes:
-    return k.where(a >= b, a, b)
+    return k.where(a >= b, a, k.where(a >= a, b, a))  # NaN wins
 
 
 def _minimum(k: Kit, a: Lanes, b: Lanes) -> Lanes:
-    return k.where(a <= b, a, b)
+    return k.where(a <= b, a, k.where(a <= a, b, a))
 
 
 def _relu(k: Kit, x: Lanes) -> Lanes:
