@@ -546,7 +546,7 @@ def test_a_token_sees_its_patch() -> None:
     (lambda: nn.Conv1d(2, 1, 1, stride=3, padding=[(1, 3)], bias=False), (2, 3), 2, 1),
     (lambda: nn.Conv2d(2, 1, 2, padding=3, stride=2, bias=False), (2, 4, 4), 32, 23),
     (lambda: nn.Conv1d(1, 1, 1, stride=3, padding=3, bias=False), (1, 3), 1, 0),
-], ids=str)
+], ids=["one side", "two axes", "strides", "all sides", "beyond"])
 def test_padding_left_out_window_by_window(
     make: Any, shape: Any, multiplies: int, additions: int
 ) -> None:
