@@ -201,9 +201,9 @@ def test_levels_of_detail_agree_on_the_result() -> None:
 def test_the_network_of_the_course_is_derived_quickly() -> None:
     p = read(MLP)
     assumption = given("sum(k) t[k] = 1", p)
-    start = time.perf_counter()
+    start = time.process_time()
     derive(p, None, ["W1", "W2"], [assumption])
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_closed_forms_are_gradients() -> None:
@@ -335,9 +335,9 @@ def test_fifty_layers_are_derived_quickly() -> None:
     lines = [f"input y0[V], t[V], {names}"]
     lines += [f"y{k}[i] = sigmoid(sum(j) W{k}[i,j]*y{k - 1}[j])" for k in range(1, 51)]
     p = read("\n".join([*lines, "L = 1/2*sum(i) (y50[i] - t[i])^2"]))
-    start = time.perf_counter()
+    start = time.process_time()
     page(derive(p, None, ["W1"]), "main")
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 # --- second derivatives ---------------------------------------------------------------------------

@@ -370,12 +370,12 @@ def test_sizes_follow_from_compound_axes_or_are_given() -> None:
 
 def test_a_tensor_too_large_is_refused_before_it_is_allocated() -> None:
     p = program("input x[N], y[M]\nz[i,j,k] = x[i]*y[j]*x[k]")
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(LimitError, match="bytes"):
         run(p, {"x": np.ones(10_000), "y": np.ones(10_000)})
     with pytest.raises(LimitError):
         evaluate_cells(program("input x[N]\ny[i,j] = x[i]*x[j]"), {"x": np.ones(2000)})
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # --- speed and size
@@ -389,9 +389,9 @@ def test_a_chain_of_100_000_scalar_equations_runs_in_seconds() -> None:
         for a, b in pairwise(names)
     )
     p = Program(tensors, ("x0",), equations, (names[-1],))
-    start = time.perf_counter()
+    start = time.process_time()
     result = run(p, {"x0": 1.0}, keep="outputs")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert list(result) == [names[-1]] and 0 < result[names[-1]] < 0.01
 
 

@@ -348,11 +348,11 @@ def test_a_hundred_thousand_operations_are_built_without_recursion_and_fast():
     best = 0.0
     for _ in range(3):
         y = x
-        start = time.perf_counter()
+        start = time.process_time()
         for k in range(20_000):
             y = cr.sin(y) if k % 2 else y * x
         f = cr.formula(y)
-        best = max(best, 20_000 / (time.perf_counter() - start))
+        best = max(best, 20_000 / (time.process_time() - start))
     assert len(f.program.equations) == 20_000
     assert best > 5_000  # a quiet machine does 80,000 a second
     for k in range(80_000):
@@ -538,7 +538,7 @@ def test_an_error_when_worked_points_into_the_file():
     "formula = '" + "x" * 2_000_000 + "'",
 ])
 def test_a_hostile_specification_is_refused_at_once(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(LimitError):
         cr.read_specification(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

@@ -291,14 +291,14 @@ DEEP = ["(", "{", r"\frac{", r"\sqrt{", "x^{", "x_{", r"\left|", r"\sum_{i", r"\
 @pytest.mark.parametrize("piece", DEEP)
 @pytest.mark.parametrize("close", ["", "}", ")", "x"])
 def test_deep_nesting_is_refused_quickly(piece: str, close: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for times in (40, 120, 4000 // len(piece) - 20):
         inside = piece * times + "x" + close * times
         try:
             read(from_latex(rf"y = {inside}"[:3999]))
         except ChainruleError as error:
             assert error.report()
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize("typed", [
@@ -314,12 +314,12 @@ def test_deep_nesting_is_refused_quickly(piece: str, close: str) -> None:
     "$" * 3900, "\\\\" * 1000, "input x" + "[" * 2000 + r"\alpha", r"\begin{cases}" * 200,
 ])
 def test_hostile_texts_take_no_time(typed: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         from_latex(typed)
     except ChainruleError as error:
         assert error.report()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_long_texts_are_refused() -> None:
