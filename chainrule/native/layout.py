@@ -145,7 +145,12 @@ class _Layout:
             Range(n, size) for n, size in zip(letters, shape, strict=True)), Ref(name, here))
 
     def after(self, name: str, equations: list[Equation]) -> int:
-        """Where a copy may stand: behind the last write of its original."""
+        """Where a copy may stand: behind the last write of its original.
+
+        What is written to an input is its next state, which nobody reads in this step.
+        """
+        if name in self.program.inputs:
+            return 0
         return max((k + 1 for k, e in enumerate(equations) if e.target == name), default=0)
 
     def follow(self) -> None:

@@ -156,6 +156,7 @@ class KernelCode(Expressions):
             address = self.e.at(pointer, self.cells(found, site), kind)
             if (slope == 0 and self.lanes == 1) or slope == 1:
                 value = self.e.spread(value, self.lanes)
+                mask = None if mask is None else self.e.spread(mask, self.lanes)
                 if equation.accumulate:
                     old = self.e.load(kind, address, self.lanes, mask)
                     value = self.e.add(old, value)

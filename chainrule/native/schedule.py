@@ -21,7 +21,7 @@ from chainrule.lang.expr import (
     transform,
 )
 from chainrule.lang.integers import constant, index
-from chainrule.lang.program import Equation, Program
+from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.arrange import Arrangement, Target, arranged
 from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.fuse import Group, grouped, inlined, unseen
@@ -232,6 +232,7 @@ def in_place(program: Program) -> tuple[Program, dict[str, str]]:
 
     The equation of such a new state reads the old one under the new one's name.
     """
+    program = owned(program)
     equations = list(program.equations)
     same: dict[str, str] = {}
     for old, new in program.updates:
@@ -247,12 +248,23 @@ def in_place(program: Program) -> tuple[Program, dict[str, str]]:
                     Ref(new, n.subscripts) if isinstance(n, Ref) and n.tensor == old else None)))
             same[new] = old
             continue
-        shape = program.tensors[old].shape
-        letters = [f"z{k}" for k in range(len(shape))]
-        here = tuple(map(index, letters))
-        loops = tuple(Range(n, size) for n, size in zip(letters, shape, strict=True))
-        equations.append(Equation(old, here, loops, Ref(new, here)))
+        equations.append(copy_of(program, old, new))
     return replace(program, equations=tuple(equations)), same
+
+
+def owned(program: Program) -> Program:
+    """With a new state of its own for each state, where one is an input or another's as well."""
+    tensors, equations, updates = dict(program.tensors), list(program.equations), []
+    seen = set(program.inputs)
+    for old, new in program.updates:
+        if new in seen:
+            name = fresh(f"{new}_next", tensors)
+            tensors[name] = Tensor(name, tensors[new].shape, kind=tensors[new].kind)
+            equations.append(copy_of(program, name, new))
+            new = name
+        seen.add(new)
+        updates.append((old, new))
+    return replace(program, tensors=tensors, equations=tuple(equations), updates=tuple(updates))
 
 
 def with_products(program: Program, stored: Mapping[str, Storage]) -> Program:
@@ -305,7 +317,13 @@ def _kind(program: Program, name: str) -> str:
 
 def zeros(program: Program, name: str) -> Equation:
     """The equation that clears a tensor."""
-    shape = program.tensors[name].shape
+    return replace(copy_of(program, name, name), body=ZERO)
+
+
+def copy_of(program: Program, name: str, other: str) -> Equation:
+    """The equation that copies another tensor into one of the same shape."""
+    shape = program.tensors[other].shape
     letters = [f"z{k}" for k in range(len(shape))]
-    return Equation(name, tuple(map(index, letters)),
-                    tuple(Range(n, size) for n, size in zip(letters, shape, strict=True)), ZERO)
+    here = tuple(map(index, letters))
+    loops = tuple(Range(n, size) for n, size in zip(letters, shape, strict=True))
+    return Equation(name, here, loops, Ref(other, here))

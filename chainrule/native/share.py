@@ -21,6 +21,7 @@ wait go first.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -122,6 +123,8 @@ def in_parts(program: Program, rows: Collection[Axis], threads: int) -> Program:
                  sizes: Mapping[str, Integer | None] = sizes) -> Expr | None:
             if not isinstance(node, Reduce) or not names & {r.name for r in node.indices}:
                 return None
+            if node.op != "sum" and node.condition is not None:
+                return None  # one thread's rows may have no term
             outer = [n for n in sizes if n in free_indices(node)]
             t = fresh("t", {**sizes, **{r.name: 0 for r in node.indices}})
             name = fresh(f"{e.target}_part", tensors)
@@ -162,6 +165,7 @@ class _Sharing:
         self.parts: set[str] = set()
         self.olds = {new: old for old, new in program.updates}
         self.reads = [references(e) for e in program.equations]
+        self.writes = Counter(e.target for e in program.equations)
         self.accesses = [self.touched(k) for k in range(len(self.reads))]
         self.columns = self.by_columns(cache) if threads > 1 else {}
 
@@ -173,7 +177,7 @@ class _Sharing:
         found: dict[str, int] = {}
         for e in self.program.equations:
             product = factors(e.body)
-            if product is None or not e.plain:
+            if product is None or not e.plain or _partial(e, self.threads, self.program):
                 continue
             large, small = sorted(product[2:], key=lambda r: -_cells(self.program, r.tensor))
             if _cells(self.program, large.tensor) <= max(cache, 2 * _cells(
@@ -219,7 +223,7 @@ class _Sharing:
             return Share(ONE)
         cells = math.prod(_extent(r) for r in e.ranges)
         alone = (self.program.tensors[e.target].role == "computed" and e.target not in self.kept
-                 and cells <= _SMALL and not e.accumulate and e.plain)
+                 and cells <= _SMALL and e.plain and self.writes[e.target] == 1)
         if alone and not any(isinstance(n, Reduce) for n in walk(e.body)):
             self.private.add(e.target)
             return Share(EACH)
@@ -256,10 +260,9 @@ class _Sharing:
         Those that read nothing, zeros to add to and constants; and those that are shared out like
         the one that needs them, such as a gradient and the optimiser's step, which become one.
         """
-        order = [k for phase in phases for k in phase]
-        for k in reversed(order):
+        for k in [k for phase in phases for k in phase][::-1]:
             here = next(p for p in phases if k in p)
-            first = next((j for j in order if k in before[j]), None)
+            first = next((j for phase in phases for j in phase if k in before[j]), None)
             if first is None or (self.reads[k] and (
                     first in here or not shares[k].how == shares[first].how == SPLIT
                     or shares[k].extent != shares[first].extent)):
@@ -317,7 +320,8 @@ def _partial(e: Equation, threads: int, program: Program) -> bool:
                 and e.body.op == "sum" and _fewer(e, program))
     shape = program.tensors[e.target].shape
     return bool(e.ranges) and bool(shape) and shape[0] == threads and (
-        e.ranges[0].size == 1 and e.subscripts[0].plain == e.ranges[0].name)
+        e.ranges[0].size == 1 and e.subscripts[0].plain == e.ranges[0].name) and sum(
+        x.target == e.target for x in program.equations) == 1
 
 
 def _extent(r: Range) -> int:

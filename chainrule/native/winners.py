@@ -45,6 +45,7 @@ def past_scatters(program: Program) -> Program:
     readers = Counter(r.tensor for e in program.equations for r in references(e))
     kept = {*program.outputs, *(n for pair in program.updates for n in pair)}
     gone: set[str] = set()
+    begun: dict[str, list[Equation]] = {}
     equations: list[Equation] = []
     for e in program.equations:
         found = masked(e)
@@ -52,15 +53,17 @@ def past_scatters(program: Program) -> Program:
             before, mask = found
             parts = pieces.get(before.tensor, [])
             if (readers[before.tensor] == 1 and before.tensor not in kept and len(parts) == 1
-                    and before.subscripts == e.subscripts and _scatters(parts[0])):
+                    and before.subscripts == e.subscripts and _scatters(parts[0])
+                    and program.tensors[before.tensor].shape == program.tensors[e.target].shape):
                 scatter = parts[0]
                 places = {s.plain or "": at
                           for s, at in zip(e.subscripts, scatter.subscripts, strict=True)}
-                factor = at_winners(at_indices(mask, places), pieces)
+                factor = at_winners(at_indices(mask, places), begun)
                 gone.add(before.tensor)
                 equations.append(replace(scatter, target=e.target, origin=e.origin,
                                          body=mul(scatter.body, factor)))
                 continue
+        begun[e.target] = pieces[e.target]
         equations.append(e)
     return replace(program, equations=tuple(e for e in equations if e.target not in gone))
 
@@ -71,8 +74,9 @@ def masked(e: Equation) -> tuple[Ref, Expr] | None:
         return None
     for before, mask in (e.body.args, e.body.args[::-1]):
         if isinstance(before, Ref) and before.outside is None and isinstance(mask, Select) and (
-                isinstance(mask.then, Number) and isinstance(mask.otherwise, Number)) and all(
-                n.tensor != before.tensor for n in walk(mask) if isinstance(n, Ref)):
+                isinstance(mask.then, Number) and isinstance(mask.otherwise, Number)) and not any(
+                isinstance(n, Reduce | ArgReduce)
+                or (isinstance(n, Ref) and n.tensor == before.tensor) for n in walk(mask)):
             return before, mask
     return None
 
@@ -135,7 +139,8 @@ def maximum_at(r: Ref, pieces: Mapping[str, list[Equation]]) -> Ref | None:
     for name, parts in pieces.items():
         e = parts[0]
         if len(parts) == 1 and isinstance(e.body, Reduce) and not e.accumulate and (
-                _choice(e.body) == _choice(first.body) and e.subscripts == first.subscripts):
+                _choice(e.body) == _choice(first.body) and e.subscripts == first.subscripts
+                and e.ranges == first.ranges):
             return Ref(name, reads[0].ref.subscripts)
     return None
 

@@ -1,0 +1,164 @@
+"""Equations joined, moved, split and shared out still compute what the reference computes.
+
+Each program here is the smallest for which one of the native backend's rewrites has to hold back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from chainrule.diff.reverse import vjp
+from chainrule.evaluate.reference import run
+from chainrule.lang.program import Program
+from chainrule.lang.ranges import program as parsed
+from chainrule.native import runtime
+from chainrule.native.runtime import Machinery
+
+
+def values(p: Program, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Random inputs."""
+    rng = np.random.default_rng(7)
+    found: dict[str, np.ndarray] = {}
+    for name in p.inputs:
+        t = p.tensors[name]
+        shape = tuple(a.evaluate(lambda atom: sizes[atom.name]) for a in t.shape)
+        found[name] = rng.uniform(-1, 1, shape)
+        if t.kind == "integer":
+            below = 2 if t.below is None else t.below.evaluate(lambda atom: sizes[atom.name])
+            found[name] = rng.integers(0, below, shape)
+    return found
+
+
+def agree(p: Program, *, threads: int = 1, steps: int = 1, dtype: str = "float64",
+          **sizes: int) -> Machinery:
+    """Machine code against the reference: outputs and states, step by step."""
+    state = values(p, sizes)
+    code = Machinery(p, {n: sizes[n] for n in p.size_names()}, dtype, threads=threads)
+    for name in p.inputs:
+        code.arrays[name][1][...] = state[name]
+    news = tuple(new for _, new in p.updates)
+    whole = p.with_outputs(dict.fromkeys((*p.outputs, *news)))
+    tolerance = 1e-10 if dtype == "float64" else 2e-4
+    for _ in range(steps):
+        wanted = run(whole, state, keep="outputs", dtype=dtype)
+        after = {**state, **wanted}
+        state |= {old: after[new] for old, new in p.updates}
+        assert code.run(np.zeros(1, np.int64))
+        for name in p.outputs:
+            np.testing.assert_allclose(
+                code.arrays[name][1], wanted[name], tolerance, tolerance, err_msg=name)
+        for old, _ in p.updates:
+            np.testing.assert_allclose(
+                code.arrays[old][1], state[old], tolerance, tolerance, err_msg=old)
+    return code
+
+
+def gradients(text: str) -> Program:
+    """A program with the adjoints of its inputs."""
+    return vjp(parsed(text)).program
+
+
+def small_cache(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    machine = replace(runtime.host(), cache_bytes=size)
+    monkeypatch.setattr(runtime, "host", lambda: machine)
+
+
+WINNERS = "input z[8], u[4]; k[i] = argmax(a<2) z[2*i+a]; zeros r[8]; r[2*i+k[i]] += u[i]; "
+
+
+@pytest.mark.parametrize("text", [
+    # a maximum that is computed only later is not read in the place of its winner
+    WINNERS + "g[h] = r[h]*(1 if z[h] > 0 else 0); p[i] = max(a<2) z[2*i+a]; output g, p",
+    # nor one that has fewer cells
+    "input z[8], u[4]; p[i] = max(a<2) z[2*i+a] with i < 2; k[i] = argmax(a<2) z[2*i+a]; "
+    "zeros r[8]; r[2*i+k[i]] += u[i]; g[h] = r[h]*(1 if z[h] > 0 else 0); output g, p",
+    # the masked tensor has fewer cells than the winners may lie in
+    WINNERS + "g[h] = r[h]*(1 if z[h] > 0 else 0) with h < 5; output g",
+    # the mask has an index of the same name
+    WINNERS.replace("u[4]", "u[4], w[8,6]")
+    + "g[h] = r[h]*(1 if (sum(i<6) w[h,i]) > 0 else 0); output g",
+])
+def test_masks_move_to_the_winners_only_where_they_are_known(text: str) -> None:
+    agree(parsed(text))
+
+
+@pytest.mark.parametrize("text", [
+    "input x[N]; y[i] = max(a<3, i+a < N) x[i+a] with i < N",
+    "input x[N]; y[i] = max(a<3, i+a >= 1 and i+a < N+1) x[i+a-1] with i < N",
+])
+def test_a_window_that_ends_at_the_border_has_an_adjoint_that_stays_inside(text: str) -> None:
+    agree(gradients(text), N=9)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("updates", [
+    "c[i] = b[i] + x[i]; update b = c; update a = b",  # a register that is shifted
+    "c[i] = b[i] + x[i]; update a = b; update b = c",
+    "update a = b; update b = a",
+    "c[i] = b[i] + x[i]; update a = c; update b = c",
+])
+def test_states_that_take_other_states_take_their_old_values(updates: str, threads: int) -> None:
+    p = parsed("parameter a[5], b[5]; input x[5]; "
+               f"{updates}; s = sum(i) a[i]*b[i]*x[i]; output s")
+    agree(p, threads=threads, steps=3)
+
+
+def test_a_turned_copy_of_a_state_is_made_before_the_state_is_changed() -> None:
+    p = parsed(
+        "parameter w[16,16,3]; input x[4,16,12], v[4,16,12]; "
+        "y[n,o,i] = sum(c,k) w[o,c,k]*x[n,c,i+k]; z[n,c,i] = sum(o,k) w[o,c,k]*v[n,o,i+k]; "
+        "w_new[o,c,k] = 0.5*w[o,c,k] + 0.01*w[c,o,k]; update w = w_new; output y, z")
+    code = agree(p, steps=2)
+    assert any("_turned" in name for name in code.slots)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_a_thread_without_a_term_of_a_maximum_leaves_it_to_the_others(threads: int) -> None:
+    agree(parsed("input x[N]; y = max(n, n > 13) x[n]"), threads=threads, N=16)
+
+
+def test_a_first_slice_of_as_many_as_there_are_threads_is_no_thread_s_part() -> None:
+    p = parsed("input x[N,U], y[N,V]; c[a,u,v] = sum(n) x[n,u]*y[n,v] with a < 1; "
+               "c[a+1,u,v] = 3*x[0,u]*y[0,v] with a < 1; output c")
+    agree(p, threads=2, N=4, U=9, V=9)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_a_product_shared_by_columns_comes_before_all_that_read_it(
+        threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_cache(monkeypatch, 20_000)
+    p = gradients("input x[N,V], w[V,V]; h[n,u] = tanh(sum(v) w[u,v]*x[n,v]); "
+                  "y[n,v] = 0.1*(sum(u) w[u,v]*h[n,u]); q = mean(n,v) (y[n,v]-x[n,v])^2")
+    code = agree(p, threads=threads, N=3, V=90)
+    assert any(share.how == "split" for share in code.plan.shared.shares)
+
+
+def test_each_thread_writes_its_part_of_a_sum_over_large_examples(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    small_cache(monkeypatch, 1_000)
+    p = gradients("input x[N,2,6]; parameter w[8,2,3]; "
+                  "h[n,i,j] = sum(c,a) w[i,c,a]*x[n,c,j+a]; q = mean(n,i,j) h[n,i,j]^2")
+    shared = agree(p, threads=2, N=4).plan.shared
+    parts = [share for e, share in zip(shared.program.equations, shared.shares, strict=True)
+             if e.target.endswith("_part")]
+    assert parts and all(share.partial for share in parts)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_what_is_added_to_later_is_not_each_thread_s_own(threads: int) -> None:
+    p = gradients("input x[N,3]; h[n,i] = tanh(x[n,i]); m[i] = max(n) h[n,i]; "
+                  "y[n,i] = h[n,i] - 2*m[i]; q = (mean(n,i) y[n,i]) + (mean(n,i) h[n,i])")
+    agree(p, threads=threads, N=17)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_condition_that_all_lanes_share_guards_a_vector(dtype: str) -> None:
+    p = parsed("input x[37], y[4,4]; zeros a[4,4,37]; a[t,u,n] += x[n]*y[t,u] with u <= t; "
+               "a[t,u,2*m] += x[m]*y[t,u] with m < 18")
+    agree(p, dtype=dtype)
