@@ -72,8 +72,8 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     found = shared(program, examples, threads, {*same.values()}, cache=target.cache)
     rows = axes_of_examples(found.program, examples)
     turned, last = laid_out(found.program, target.width, fixed, rows, same, target.cache)
-    if turned is not found.program:
-        found = shared(turned, examples, threads, {*same.values()}, True, target.cache)
+    if turned is not found.program or last:
+        found = shared(turned, examples, threads, {*same.values()}, True, target.cache, last)
     for new, old in same.items():  # one memory, one order
         if old in last or new in last:
             axis = last.get(old, last.get(new, 0))

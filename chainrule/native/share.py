@@ -66,17 +66,19 @@ class Shared:
 
 
 def shared(program: Program, examples: Collection[Axis], threads: int,
-           kept: Collection[str] = (), again: bool = False, cache: int = 1 << 18) -> Shared:
+           kept: Collection[str] = (), again: bool = False, cache: int = 1 << 18,
+           last: Mapping[str, int] | None = None) -> Shared:
     """The program shared among threads; `examples` are axes along which it may be split.
 
     `kept` names tensors that are read from outside: they have one place for all threads. `again`
-    says that its sums are in parts already; `cache` is how many numbers a core's own cache holds.
+    says that its sums are in parts already; `cache` is how many numbers a core's own cache holds,
+    `last` which axis of a tensor lies innermost, where that is not the last one.
     """
     rows = axes_of_examples(program, examples)
     if threads > 1 and not again:
         program = in_parts(program, rows, threads)
         rows = axes_of_examples(program, examples)
-    work = _Sharing(program, rows, threads, kept, cache)
+    work = _Sharing(program, rows, threads, kept, cache, last or {})
     shares = [work.share(e) for e in program.equations]
     phases = work.phases(shares)
     return Shared(program, shares, phases, work.private, work.parts,
@@ -157,7 +159,8 @@ def _cells(program: Program, name: str) -> int:
 
 class _Sharing:
     def __init__(self, program: Program, rows: set[Axis], threads: int,
-                 kept: Collection[str], cache: int) -> None:
+                 kept: Collection[str], cache: int, last: Mapping[str, int]) -> None:
+        self.last = last
         self.program, self.rows, self.threads = program, rows, threads
         self.kept = {*kept, *program.outputs, *program.inputs,
                      *(new for _, new in program.updates)}
@@ -227,9 +230,11 @@ class _Sharing:
         if alone and not any(isinstance(n, Reduce) for n in walk(e.body)):
             self.private.add(e.target)
             return Share(EACH)
-        first = next((r for r in e.ranges
-                      if _extent(r) >= self.threads and any(s.plain == r.name
-                                                            for s in e.subscripts)), None)
+        inner = self.last.get(e.target)  # is for the vector
+        axes = sorted(range(len(e.subscripts)), key=lambda axis: axis == inner)
+        loops = {r.name: r for r in e.ranges if _extent(r) >= self.threads}
+        first = next((loops[name] for axis in axes
+                      if (name := e.subscripts[axis].plain) in loops), None)
         if first is not None and cells > _SMALL:
             return Share(SPLIT, first.name, _extent(first))
         return Share(ONE)
