@@ -18,7 +18,7 @@ from typing import Final
 
 from chainrule.lang.expr import ArgReduce, Range, Reduce, Ref, walk
 from chainrule.lang.program import Equation
-from chainrule.native.kernels import Form, Kernel, Storage, form, references, span
+from chainrule.native.kernels import Form, Kernel, Storage, extent_of, form, references, span
 
 _TILE: Final = 16  # most values of one index in a tile
 _SHORT: Final = 4  # values of an index whose loop is written out
@@ -51,7 +51,7 @@ def arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: 
         inner = tuple(r for r in e.body.indices if r.name not in taken)
         equations = [replace(e, body=replace(e.body, indices=inner), accumulate=True)]
     return Kernel(list(equations), work.loops(), shard, work.vector, work.tile,
-                  unseen=frozenset(unseen), outer=[(r.name, _extent(r)) for r in outer])
+                  unseen=frozenset(unseen), outer=[(r.name, extent_of(r)) for r in outer])
 
 
 class Arrangement:
@@ -60,7 +60,7 @@ class Arrangement:
     def __init__(self, equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
                  shard: str | None, unseen: Collection[str]) -> None:
         self.e, self.stored, self.target, self.shard = equations[0], stored, target, shard
-        self.extents = {r.name: _extent(r) for r in self.e.ranges}
+        self.extents = {r.name: extent_of(r) for r in self.e.ranges}
         if shard in self.extents:  # a thread's part
             self.extents[shard] = max(1, self.extents[shard] // target.threads)
         written = {e.target for e in equations}
@@ -91,7 +91,7 @@ class Arrangement:
             return []
         chosen: list[Range] = []
         for r in order[:-1]:
-            left = math.prod(_extent(x) for x in order if x not in chosen and x is not r)
+            left = math.prod(extent_of(x) for x in order if x not in chosen and x is not r)
             if left < _TERMS or self.touched([x.name for x in chosen]) <= self.target.cache // 32:
                 break
             chosen.append(r)
@@ -111,7 +111,7 @@ class Arrangement:
 
     def all_extents(self) -> dict[str, int]:
         """The extents of all indices, those of sums too."""
-        inner = {r.name: _extent(r) for n in self.reductions for r in n.indices}
+        inner = {r.name: extent_of(r) for n in self.reductions for r in n.indices}
         return self.extents | inner
 
     def streams(self) -> bool:
@@ -132,7 +132,7 @@ class Arrangement:
         def reach(name: str) -> tuple[bool, int]:
             return name == self.vector, -abs(self.to.slope(name)) if self.to else 0
 
-        loops = [(r.name, _extent(r)) for r in self.e.ranges]
+        loops = [(r.name, extent_of(r)) for r in self.e.ranges]
         return sorted(loops, key=lambda loop: reach(loop[0]))
 
     def _cost(self, name: str) -> float:
@@ -172,7 +172,7 @@ class Arrangement:
         best = math.inf
         for reduction in self.reductions:
             for r in reduction.indices:
-                extent = _extent(r)
+                extent = extent_of(r)
                 if extent:
                     cost = self._cost(r.name) * math.ceil(extent / width) * width / extent
                     best = min(best, cost)
@@ -186,7 +186,7 @@ class Arrangement:
     def _tile(self) -> dict[str, int]:
         """How many values of which indices are computed together."""
         sums = [r for r in self.reductions if r.op == "sum"]
-        terms = sum(math.prod(map(_extent, r.indices)) for r in sums)
+        terms = sum(math.prod(map(extent_of, r.indices)) for r in sums)
         if self.e.accumulate and not self.e.plain:
             return {}
         if not sums or terms < 4:
@@ -269,8 +269,3 @@ def _pieces(extent: int, size: int, singly: bool = False) -> list[tuple[int, int
 
 def _loads(f: Form, name: str, count: int) -> int:
     return count if f.slope(name) else 1
-
-
-def _extent(r: Range) -> int:
-    assert r.size is not None and r.size.constant is not None
-    return r.size.constant

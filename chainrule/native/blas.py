@@ -21,7 +21,7 @@ from typing import Any, Final
 from llvmlite import ir
 
 from chainrule.errors import MissingExtraError
-from chainrule.lang.expr import ONE, Apply, Expr, Number, Reduce, Ref
+from chainrule.lang.expr import Apply, Expr, Number, Reduce, Ref
 from chainrule.lang.program import Equation
 from chainrule.native.emitter import I8, I32, I64, POINTER, REAL, Emitter
 from chainrule.native.kernels import Form, Storage, form
@@ -227,14 +227,10 @@ def rest_of(body: Expr, part: Expr) -> Expr | None:
         for k in (0, 1):
             if body.args[k] is part:
                 return body.args[1 - k]
-        left = _without(body.args[0], part)
+        left = rest_of(body.args[0], part)
         if left is not None:
             return Apply("add", (left, body.args[1]))
     return None
-
-
-def _without(e: Expr, part: Expr) -> Expr | None:
-    return rest_of(e, part) if e is not part else None
 
 
 class ProductCode:
@@ -368,5 +364,3 @@ def _address(capsule: Any) -> int:
     api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
     return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
 
-
-__all__ = ["LEAST", "ONE", "Number", "Product", "ProductCode", "product", "rest_of", "symbols"]

@@ -23,9 +23,10 @@ from chainrule.native.calls_entry import Body, EntryCode, Face, Tree
 from chainrule.native.calls_objects import builtin, head_bytes, symbols
 from chainrule.native.concrete import concrete
 from chainrule.native.elementary import bind_libm
-from chainrule.native.machine import Library, c_symbols, host, object_code
+from chainrule.native.kernels import shape_of
+from chainrule.native.machine import Library, c_symbols, object_code
 from chainrule.native.prepare import prepared
-from chainrule.native.runtime import Machinery
+from chainrule.native.runtime import Machinery, target
 
 REFUSED: Final = object()
 """What code gives where it does not compute: arguments of other kinds, numbers not finite."""
@@ -136,13 +137,12 @@ def code_for(program: Program, sizes: Mapping[str, int], tree: Tree, dtype: str,
     inputs, outputs = (tuple(face(sized, name, dtype) for name in names)
                        for names in (program.inputs, program.outputs))
     head = head_bytes() if len(_leaves(tree)) == len(program.outputs) else None
-    width = host().vector_bytes // (4 if dtype == "float32" else 8)
     module = ir.Module("call")
     body: Body
     if head is not None and not any(face.shape for face in (*inputs, *outputs)):
         simple = prepared(sized)
         if is_straight(simple):
-            body = Straight(module, simple, dtype, width, check)
+            body = Straight(module, simple, dtype, target(dtype).width, check)
             return Direct(EntryCode(module, head, inputs, outputs, tree, body), module, {}, ())
     machinery = Machinery(program, sizes, dtype, threads=threads)
     cells = sum(s.cells for s in machinery.plan.stored.values())
@@ -158,16 +158,15 @@ def code_for(program: Program, sizes: Mapping[str, int], tree: Tree, dtype: str,
 def face(program: Program, name: str, dtype: str) -> Face:
     """A tensor of a program of known sizes, as Python sees it."""
     tensor = program.tensors[name]
-    shape = tuple(axis.constant or 0 for axis in tensor.shape)
+    shape = shape_of(program, name)
     below = None if tensor.below is None else tensor.below.constant
     return Face(name, tensor.kind, shape, "int64" if tensor.kind == "integer" else dtype, below)
 
 
 def _tables(module: ir.Module, machinery: Machinery, inputs: Sequence[Face],
             outputs: Sequence[Face], check: bool) -> Tables:
-    width = host().vector_bytes // (4 if machinery.dtype == "float32" else 8)
     return Tables(module, inputs, outputs, machinery.plan.stored, machinery.places,
-                  machinery.dtype, width, check)
+                  machinery.dtype, target(machinery.dtype).width, check)
 
 
 def _memory(machinery: Machinery, state: np.ndarray) -> dict[str, int]:

@@ -13,9 +13,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chainrule.lang.expr import Read, Ref, walk
+from chainrule.lang.expr import Range, Read, Ref, walk
 from chainrule.lang.integers import Index, Integer
-from chainrule.lang.program import Equation
+from chainrule.lang.program import Equation, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,17 @@ def _atom_span(a: object, extents: Mapping[str, int],
     if top is None or bottom is None or bottom[0] != bottom[1] or bottom[0] < 1:
         return None
     return top[0] // bottom[0], top[1] // bottom[0]
+
+
+def extent_of(r: Range) -> int:
+    """How many values an index takes, in a program of known sizes."""
+    assert r.size is not None and r.size.constant is not None
+    return r.size.constant
+
+
+def shape_of(program: Program, name: str) -> tuple[int, ...]:
+    """A tensor's shape, in a program of known sizes."""
+    return tuple(axis.constant or 0 for axis in program.tensors[name].shape)
 
 
 def references(equation: Equation) -> list[Ref]:

@@ -20,7 +20,7 @@ from chainrule.lang.expr import Range, Reduce, Ref, transform, walk
 from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.blas import factors
-from chainrule.native.kernels import affine, references
+from chainrule.native.kernels import affine, extent_of, references
 
 _USED: Final = 0.7  # of a vector's lanes, where a matrix is turned for it
 
@@ -101,7 +101,7 @@ class _Layout:
                      if self.last.get(ref.tensor, axis) != axis]
             if any(ref is refs[0] or not self.copyable(ref, e) for ref, _ in clash):
                 continue
-            extent = _extent(r)
+            extent = extent_of(r)
             use = extent / (math.ceil(extent / self.width) * self.width)
             if turned is not None and (clash or use < _USED or (not turned and any(
                     axis != len(ref.subscripts) - 1 for ref, axis in axes))):
@@ -191,8 +191,8 @@ def windowed(e: Equation) -> bool:
 
 def volume(e: Equation) -> int:
     """How many points and terms an equation visits."""
-    total = math.prod(_extent(r) for r in e.ranges)
-    inner = sum(math.prod(_extent(r) for r in n.indices)
+    total = math.prod(extent_of(r) for r in e.ranges)
+    inner = sum(math.prod(extent_of(r) for r in n.indices)
                 for n in walk(e.body) if isinstance(n, Reduce))
     return total * max(1, inner)
 
@@ -205,10 +205,10 @@ def margins(program: Program, fixed: Collection[str]) -> dict[str, list[tuple[in
     for e in program.equations:
         if not windowed(e):
             continue
-        extents = {r.name: _extent(r) for r in e.ranges}
+        extents = {r.name: extent_of(r) for r in e.ranges}
         for n in walk(e.body):
             if isinstance(n, Reduce):
-                extents |= {r.name: _extent(r) for r in n.indices}
+                extents |= {r.name: extent_of(r) for r in n.indices}
         for ref in references(e):
             if ref.outside is None or ref.outside.fill.value != 0 or ref.tensor in outputs:
                 continue
@@ -240,8 +240,3 @@ def _reach(ref: Ref, tensor: Tensor,
             return None
         reach.append(around)
     return reach
-
-
-def _extent(r: Range) -> int:
-    assert r.size is not None and r.size.constant is not None
-    return r.size.constant

@@ -82,19 +82,15 @@ def _cache_bytes() -> int:
         return 1 << 20
 
 
-def object_code(text: str, machine: Machine | None = None, cache: bool = True) -> bytes:
+def object_code(text: str) -> bytes:
     """The object code of a module's IR: from the cache, or compiled and put there."""
-    here = machine or host()
-    if not cache:
-        return compiled(text, here)
-    return cached((text,), lambda: compiled(text, here), here)
+    return cached((text,), lambda: compiled(text, host()))
 
 
-def cached(what: Iterable[str], make: Callable[[], bytes],
-           machine: Machine | None = None) -> bytes:
+def cached(what: Iterable[str], make: Callable[[], bytes]) -> bytes:
     """Bytes that were made before from the same texts for the same machine, or made now."""
     folder = cache_folder()
-    key = _key("\0".join(what), machine or host())
+    key = _key("\0".join(what), host())
     if folder is not None:
         found = _read(folder / key)
         if found is not None:

@@ -27,7 +27,7 @@ from chainrule.lang.expr import (
 from chainrule.lang.integers import Index
 from chainrule.lang.program import Equation
 from chainrule.native.emitter import I1, I32, I64, lanes
-from chainrule.native.kernels import references
+from chainrule.native.kernels import extent_of, references
 from chainrule.native.reads import Masks, Place, Reads, Site, Values
 
 _UNROLLED: Final = 16  # terms of a small sum times points that are written one after another
@@ -48,7 +48,7 @@ class Reductions(Reads):
         found = self.known(key)
         if found is None:
             extents = self.extents
-            self.extents = {**extents, **{r.name: _extent(r) for r in e.indices}}
+            self.extents = {**extents, **{r.name: extent_of(r) for r in e.indices}}
             if e.op == "sum":
                 found = {"": self.sum(e, sites, under)}
             else:
@@ -66,7 +66,7 @@ class Reductions(Reads):
             sums = _Sums(self, len(sites), self.lanes, streams)
             self.terms(ranges, sites, lambda at, k: sums.add(self.term(e, at, under), k), streams)
             return sums.results(False)
-        few = len(sites) < _STREAMS and _extent(along) >= _STREAMS * self.width
+        few = len(sites) < _STREAMS and extent_of(along) >= _STREAMS * self.width
         streams = _STREAMS if few else 1
         sums = _Sums(self, len(sites), self.width, streams)
         others = [r for r in ranges if r.name != along.name]
@@ -85,7 +85,7 @@ class Reductions(Reads):
     def vector_terms(self, e: Reduce | ArgReduce, along: Range, sites: list[Site], under: Masks,
                      sums: _Sums) -> None:
         """One run along a vector: several vectors at once, single ones, the lanes left over."""
-        extent, width = _extent(along), self.width
+        extent, width = extent_of(along), self.width
         at = 0
         for streams in dict.fromkeys((len(sums.slots[0]), 1)):
             step = width * streams
@@ -123,7 +123,7 @@ class Reductions(Reads):
         refs = references(Equation("", (), (), e.body, condition=e.condition))
         best: tuple[float, Range] | None = None
         for r in ranges:
-            extent = _extent(r)
+            extent = extent_of(r)
             if extent < 4 or r.name == self.kernel.shard:
                 continue
             cost = 0.0
@@ -154,11 +154,11 @@ class Reductions(Reads):
         """How many running sums a point has: several where there are too few points to wait on."""
         if not ranges or ranges[-1].name == self.kernel.shard or self.short(ranges, sites):
             return 1
-        return _STREAMS if len(sites) * 2 <= _STREAMS <= _extent(ranges[-1]) else 1
+        return _STREAMS if len(sites) * 2 <= _STREAMS <= extent_of(ranges[-1]) else 1
 
     def short(self, ranges: Sequence[Range], sites: list[Site]) -> bool:
         """Whether all terms of a sum at some points are written one after another."""
-        return math.prod(map(_extent, ranges)) * len(sites) <= _UNROLLED and not any(
+        return math.prod(map(extent_of, ranges)) * len(sites) <= _UNROLLED and not any(
             r.name == self.kernel.shard for r in ranges)
 
     def terms(self, ranges: Sequence[Range], sites: list[Site],
@@ -170,7 +170,7 @@ class Reductions(Reads):
             if not rest:
                 body(at, stream)
                 return
-            name, extent = rest[0].name, _extent(rest[0])
+            name, extent = rest[0].name, extent_of(rest[0])
             if unrolled:
                 for k in range(extent):
                     nested(rest[1:], [{**s, name: Place(None, k)} for s in at])
@@ -283,7 +283,7 @@ class _Best:
         self.code, self.op = code, e.op
         self.names = [r.name for r in e.indices]
         self.guarded = e.condition is not None
-        self.empty = any(_extent(r) == 0 for r in e.indices)
+        self.empty = any(extent_of(r) == 0 for r in e.indices)
         self.whole = code.integral(e.body)
         worst: float = -math.inf if e.op == "max" else math.inf
         if self.whole:
@@ -329,8 +329,3 @@ class _Best:
 
     def position(self, name: str) -> ir.Value:
         return self.code.whole(self._now(self.places[name]))
-
-
-def _extent(r: Range) -> int:
-    assert r.size is not None and r.size.constant is not None
-    return r.size.constant

@@ -25,7 +25,7 @@ from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.arrange import Arrangement, Target, arranged
 from chainrule.native.blas import Product, product, rest_of
 from chainrule.native.fuse import Group, grouped, inlined, unseen
-from chainrule.native.kernels import Kernel, Storage, references, storage
+from chainrule.native.kernels import Kernel, Storage, references, shape_of, storage
 from chainrule.native.layout import laid_out, margins
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
@@ -160,11 +160,9 @@ class _Maker:
                 waiting.append(group)
                 continue
             needed = set().union(*(self.found.needs[k] for k in group.numbers))
-            if not together and not needed & {k for g in waiting for k in g.numbers}:
-                runs.append(Run(self.kernels(group.equations, share, group.unseen)))
-                continue
-            runs += self.chunked(waiting)
-            waiting = [group] if together else []
+            if together or needed & {k for g in waiting for k in g.numbers}:
+                runs += self.chunked(waiting)
+                waiting = [group] if together else []
             if not together:
                 runs.append(Run(self.kernels(group.equations, share, group.unseen)))
         return runs + self.chunked(waiting)
@@ -295,15 +293,11 @@ def _storages(program: Program, last: Mapping[str, int],
     """Where the cells of all tensors are; `last` says which axis is innermost."""
     found = {}
     for name in program.tensors:
-        shape = _shape(program, name)
+        shape = shape_of(program, name)
         axis = last.get(name, len(shape) - 1)
         order = [*(k for k in range(len(shape)) if k != axis), *([axis] if shape else [])]
         found[name] = storage(shape, order, _kind(program, name), around.get(name))
     return found
-
-
-def _shape(program: Program, name: str) -> tuple[int, ...]:
-    return tuple(axis.constant or 0 for axis in program.tensors[name].shape)
 
 
 def _kind(program: Program, name: str) -> str:

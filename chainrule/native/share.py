@@ -30,7 +30,7 @@ from chainrule.lang.expr import Expr, Range, Reduce, Ref, free_indices, transfor
 from chainrule.lang.integers import Integer, constant, index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.blas import factors
-from chainrule.native.kernels import references
+from chainrule.native.kernels import extent_of, references, shape_of
 
 Axis = tuple[str, int]  # a tensor's axis
 _SMALL: Final = 64  # cells that each thread may as well compute for itself
@@ -150,11 +150,11 @@ def _fewer(e: Equation, program: Program) -> bool:
     """
     operands = sum(_cells(program, r.tensor) for r in references(e))
     return 2 * _cells(program, e.target) <= operands or not any(
-        _extent(r) > 1 for r in e.ranges)
+        extent_of(r) > 1 for r in e.ranges)
 
 
 def _cells(program: Program, name: str) -> int:
-    return math.prod(axis.constant or 0 for axis in program.tensors[name].shape)
+    return math.prod(shape_of(program, name))
 
 
 class _Sharing:
@@ -193,7 +193,7 @@ class _Sharing:
                 found[e.target] = axis
         for e in self.program.equations:
             if e.target in found and (not e.plain or e.subscripts[found[e.target]].plain not in {
-                    r.name for r in e.ranges if _extent(r) >= self.threads}):
+                    r.name for r in e.ranges if extent_of(r) >= self.threads}):
                 del found[e.target]
         return found
 
@@ -210,21 +210,21 @@ class _Sharing:
         """How one equation is shared."""
         if e.target in self.columns:
             name = e.subscripts[self.columns[e.target]].plain
-            return next(Share(SPLIT, r.name, _extent(r)) for r in e.ranges if r.name == name)
+            return next(Share(SPLIT, r.name, extent_of(r)) for r in e.ranges if r.name == name)
         names = example_indices(e, self.rows)
         for r in e.ranges:
             if r.name in names and any(s.plain == r.name for s in e.subscripts):
-                return Share(ROWS, r.name, _extent(r))
+                return Share(ROWS, r.name, extent_of(r))
         for node in walk(e.body):
             if isinstance(node, Reduce):
                 for r in node.indices:
                     if r.name in names and _partial(e, self.threads, self.program):
                         if self.threads > 1:
                             self.parts.add(e.target)
-                        return Share(ROWS, r.name, _extent(r), partial=True)
+                        return Share(ROWS, r.name, extent_of(r), partial=True)
         if self.threads == 1:
             return Share(ONE)
-        cells = math.prod(_extent(r) for r in e.ranges)
+        cells = math.prod(extent_of(r) for r in e.ranges)
         alone = (self.program.tensors[e.target].role == "computed" and e.target not in self.kept
                  and cells <= _SMALL and e.plain and self.writes[e.target] == 1)
         if alone and not any(isinstance(n, Reduce) for n in walk(e.body)):
@@ -232,11 +232,11 @@ class _Sharing:
             return Share(EACH)
         inner = self.last.get(e.target)  # is for the vector
         axes = sorted(range(len(e.subscripts)), key=lambda axis: axis == inner)
-        loops = {r.name: r for r in e.ranges if _extent(r) >= self.threads}
+        loops = {r.name: r for r in e.ranges if extent_of(r) >= self.threads}
         first = next((loops[name] for axis in axes
                       if (name := e.subscripts[axis].plain) in loops), None)
         if first is not None and cells > _SMALL:
-            return Share(SPLIT, first.name, _extent(first))
+            return Share(SPLIT, first.name, extent_of(first))
         return Share(ONE)
 
     # --- order
@@ -327,9 +327,3 @@ def _partial(e: Equation, threads: int, program: Program) -> bool:
     return bool(e.ranges) and bool(shape) and shape[0] == threads and (
         e.ranges[0].size == 1 and e.subscripts[0].plain == e.ranges[0].name) and sum(
         x.target == e.target for x in program.equations) == 1
-
-
-def _extent(r: Range) -> int:
-    assert r.size is not None and r.size.constant is not None
-    return r.size.constant
-
