@@ -23,6 +23,7 @@ ROWS = [
     {"render", "literals", "native", "emit"},
     {"explain", "spec", "nn"},
     {"train"},
+    {"check"},
     {"frontend"},
     {"cli"},
     {"__main__", "__init__"},
