@@ -16,6 +16,7 @@ from jobs import NETS, Array, Net, Work, attention, cells, net_of
 from chainrule import nn
 from chainrule.algebra.stable import stabilise
 from chainrule.diff.reverse import vjp
+from chainrule.evaluate.memory import placed
 from chainrule.formulas.optimisers import OPTIMISERS
 from chainrule.lang.program import Program
 from chainrule.lang.ranges import program as read
@@ -50,7 +51,7 @@ def training(net: str | dict[str, Any], threads: int) -> Work:
     step = step_of(job)
     runner = make_runner(step.program, job.batch, dtype="float32", threads=threads)
     x, y = job.data()
-    data, starts = {"x": x, "y": y}, job.starts()
+    data, starts = {"x": placed(x), "y": y}, job.starts()  # as `chainrule train` does
     scalars = {step.rate: np.full(job.steps, job.rate, np.float32)}
 
     def run() -> dict[str, Array]:

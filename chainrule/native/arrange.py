@@ -121,11 +121,16 @@ class Arrangement:
         product is done before it is written.
         """
         cells = sum(self.stored[r.tensor].cells for r in self.refs)
+        if (cells > self.target.cache
+                or math.prod(self.tile.values()) < self.target.registers // 4):
+            return False
         vector = self.vector
-        return (vector is not None and cells <= self.target.cache
-                and math.prod(self.tile.values()) >= self.target.registers // 4
-                and all(f is not None and f.slope(vector) in (0, 1)
-                        for f in (*self.forms, self.to)))
+        if vector is not None:
+            return all(f is not None and f.slope(vector) in (0, 1)
+                       for f in (*self.forms, self.to))
+        return any(extent_of(r) >= 4 * self.target.width
+                   and all(f is not None and f.slope(r.name) in (0, 1) for f in self.forms)
+                   for n in self.reductions for r in n.indices)
 
     def loops(self) -> list[tuple[str, int]]:
         """The indices, those that move far in the target first, the vector last."""
@@ -195,14 +200,17 @@ class Arrangement:
             f.slope(r.name) for s in sums for r in s.indices)]
         names = [n for n, extent in self.extents.items()
                  if n not in (self.vector, self.shard) and extent > 1]
-        if not names and self.shard in self.extents and self.vector != self.shard:
-            names = [self.shard]  # else not: of examples few may be given at a time
+        if self.shard in self.extents and self.vector != self.shard and (
+                not names or self.vector is None):
+            names.append(self.shard)  # else not: of examples few may be given at a time
         best, chosen = self._score({}, inside), dict[str, int]()
         start: list[dict[str, int]] = [{}]
-        if self.vector is not None:
+        if self.vector is None:
+            start += [{n: count} for n in names for count in self._counts(n)]
+        else:
             vectors = max(1, self.extents[self.vector] // self.target.width)
             start = [{self.vector: v} for v in range(1, min(4, vectors) + 1)]
-        for _ in range(2 if self.vector is not None else 3):
+        for _ in range(2):
             found = chosen
             for tile in start:
                 for n in (n for n in names if n not in tile):

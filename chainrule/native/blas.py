@@ -12,10 +12,15 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from llvmlite import ir
@@ -345,14 +350,38 @@ def symbols() -> dict[str, int]:
     Raises `MissingExtraError` where SciPy or threadpoolctl is not installed.
     """
     try:
-        from scipy.linalg import cython_blas  # before its threads are limited, or it escapes
+        capsules = _capsules()  # before its threads are limited, or it escapes
         from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise MissingExtraError(f"native code needs {error.name}, which is not installed", None,
                                 "pip install 'chainrule[native]'") from None
     threadpool_limits(1, user_api="blas")
-    return {f"chainrule_{name}": _address(cython_blas.__pyx_capi__[name])
-            for name in GEMM.values()}
+    return {f"chainrule_{name}": _address(capsules[name]) for name in GEMM.values()}
+
+
+def _capsules() -> Mapping[str, Any]:
+    """What `scipy.linalg.cython_blas` exports: that one file, without the rest of its package.
+
+    The whole of `scipy.linalg` takes 0.2 s to import, more than all else that a program from the
+    cache needs. Whoever imports it later finds this module where it belongs.
+    """
+    name = "scipy.linalg.cython_blas"
+    known = sys.modules.get(name)
+    if known is None:
+        scipy = find_spec("scipy")
+        for folder in (scipy.submodule_search_locations or ()) if scipy is not None else ():
+            for suffix in EXTENSION_SUFFIXES:
+                file = Path(folder, "linalg", f"cython_blas{suffix}")
+                if known is None and file.is_file():
+                    loader = ExtensionFileLoader(name, str(file))
+                    spec = spec_from_file_location(name, file, loader=loader)
+                    assert spec is not None
+                    known = module_from_spec(spec)
+                    loader.exec_module(known)
+    if known is None:
+        known = import_module(name)
+    found: Mapping[str, Any] = known.__pyx_capi__
+    return found
 
 
 def _address(capsule: Any) -> int:

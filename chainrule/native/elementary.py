@@ -124,6 +124,11 @@ _BY_LANE: Final = {name: 1 for name in ("asin", "acos", "atan", "sinh", "cosh", 
 _ARITY: Final = {name: 1 for name in _FORMULAS} | _BY_LANE | {
     name: 2 for name in ("add", "sub", "mul", "div", "pow", "xlogy", "max", "min")}
 
+LONG: Final = frozenset({
+    "exp", "expm1", "ln", "log1p", "log2", "log10", "xlogy", "pow", "sigmoid", "softplus", "tanh",
+    "erf", "sin", "cos", "tan"})
+"""Those of many instructions, which take no longer for a whole vector than for one number."""
+
 NAMES: Final = frozenset(_ARITY) | {"pi"}
 """The functions of the table that can be compiled here: all but comparisons and logic."""
 

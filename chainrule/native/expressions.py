@@ -24,11 +24,13 @@ from chainrule.lang.expr import (
     Select,
 )
 from chainrule.lang.functions import FUNCTIONS
+from chainrule.native.elementary import LONG
 from chainrule.native.emitter import is_int, lanes
 from chainrule.native.reads import Masks, Site, Values
 from chainrule.native.reductions import Reductions
 
 _POWER: Final = 16  # largest whole exponent that becomes multiplications
+_ABREAST: Final = 4  # lone numbers that are worth a vector
 
 
 class Expressions(Reductions):
@@ -79,8 +81,22 @@ class Expressions(Reductions):
             join = self.e.builder.and_ if e.function == "and" else self.e.builder.or_
             return [join(*self.e.together(a, b)) for a, b in zip(left, right, strict=True)]
         args = [self.values(a, sites, under) for a in e.args]
-        return [self.applied(e, list(row)) for row in (
-            zip(*args, strict=True) if args else [()] * len(sites))]
+        rows = [list(row) for row in (zip(*args, strict=True) if args else [()] * len(sites))]
+        if e.function in LONG and len(rows) >= _ABREAST and self.width > 1 and all(
+                lanes(a) == 1 and not isinstance(a, ir.Constant) for row in rows for a in row):
+            return self.abreast(e, rows)
+        return [self.applied(e, row) for row in rows]
+
+    def abreast(self, e: Apply, rows: list[Values]) -> Values:
+        """A long function of many lone numbers: of vectors of them, then taken apart again."""
+        found: Values = []
+        for at in range(0, len(rows), self.width):
+            some = rows[at : at + self.width]
+            full = some + [some[-1]] * (self.width - len(some))
+            value = self.applied(e, [self.e.gathered([self.e.as_real(a) for a in column])
+                                     for column in zip(*full, strict=True)])
+            found += [self.e.lane(value, k) for k in range(len(some))]
+        return found
 
     def applied(self, e: Apply, args: Values) -> ir.Value:
         name = e.function

@@ -23,6 +23,7 @@ from chainrule.native.blas import factors
 from chainrule.native.kernels import affine, extent_of, references
 
 _USED: Final = 0.7  # of a vector's lanes, where a matrix is turned for it
+_FOLDED: Final = 2.5  # adding up a vector's lanes takes as long as so many products of vectors
 
 
 def laid_out(program: Program, width: int, fixed: Collection[str] = (),
@@ -106,6 +107,8 @@ class _Layout:
             if turned is not None and (clash or use < _USED or (not turned and any(
                     axis != len(ref.subscripts) - 1 for ref, axis in axes))):
                 continue
+            if turned and use < self.along(e):
+                continue
             score = use - 0.1 * len(clash)
             if best is None or score > best[0]:
                 best = score, r.name, axes, clash
@@ -117,6 +120,19 @@ class _Layout:
                 self.last.setdefault(ref.tensor, axis)
         for ref, axis in clash:
             self.equations[k] = self.copied(self.equations[k], ref, axis)
+
+    def along(self, e: Equation) -> float:
+        """The part of the multipliers' time that is used where the sum runs along the vector."""
+        best = 0.0
+        for n in (n for n in walk(e.body) if isinstance(n, Reduce)):
+            for r in n.indices:
+                last = [ref.subscripts and ref.subscripts[-1].plain == r.name
+                        for ref in references(e)]
+                vectors = math.ceil(extent_of(r) / self.width)
+                if all(last) and vectors:
+                    use = extent_of(r) / (vectors * self.width)
+                    best = max(best, use * vectors / (vectors + _FOLDED))
+        return best
 
     def copyable(self, ref: Ref, e: Equation) -> bool:
         """Whether a tensor is small next to the work that an equation does with it."""

@@ -258,22 +258,43 @@ class _Sums:
             total = e.builder.load(row[0], typ=self.kind)
             for slot in row[1:]:
                 total = e.add(total, e.builder.load(slot, typ=self.kind))
-            found.append(self.folded(total) if along else total)
-        return found
+            found.append(total)
+        if not along:
+            return found
+        width = lanes(found[0])
+        return [value for at in range(0, len(found), width)
+                for value in self.folded(found[at : at + width])]
 
-    def folded(self, total: ir.Value) -> ir.Value:
-        """The sum of a vector's lanes, by halves."""
+    def folded(self, totals: Values) -> Values:
+        """The sum of each vector's lanes, for at most as many vectors as one has lanes.
+
+        Two vectors become one, the left half of whose lanes is what was the first: their halves
+        are added to each other side by side. So n vectors need n - 1 such steps instead of the
+        n·log(lanes) that they need alone.
+        """
+        count, each = len(totals), lanes(totals[0])  # lanes of a point
+        while len(totals) > 1:
+            pairs = [(totals[k], totals[min(k + 1, len(totals) - 1)])
+                     for k in range(0, len(totals), 2)]
+            totals = [self.halves(a, b, each) for a, b in pairs]
+            each //= 2
+        total = totals[0]
+        while each > 1:
+            total = self.halves(total, None, each)
+            each //= 2
+        builder = self.code.e.builder  # even one number is a vector here
+        return [builder.extract_element(total, ir.Constant(I32, k)) for k in range(count)]
+
+    def halves(self, a: ir.Value, b: ir.Value | None, each: int) -> ir.Value:
+        """The two halves of every `each` lanes of one or two vectors, added."""
         e = self.code.e
-        count = lanes(total)
-        while count > 2:
-            half = count // 2
-            low, high = (e.builder.shuffle_vector(
-                total, ir.Constant(total.type, ir.Undefined),
-                ir.Constant(ir.VectorType(I32, half), list(range(start, start + half))))
-                for start in (0, half))
-            total = e.add(low, high)
-            count = half
-        return e.add(e.lane(total, 0), e.lane(total, 1))
+        starts = range(0, lanes(a) * (1 if b is None else 2), each)
+        low, high = (e.builder.shuffle_vector(
+            a, ir.Constant(a.type, ir.Undefined) if b is None else b,
+            ir.Constant(ir.VectorType(I32, len(starts) * each // 2),
+                        [s + half + k for s in starts for k in range(each // 2)]))
+            for half in (0, each // 2))
+        return e.add(low, high)
 
 
 class _Best:

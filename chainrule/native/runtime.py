@@ -13,12 +13,13 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
 from chainrule.errors import DomainError
+from chainrule.evaluate.memory import zeros
 from chainrule.evaluate.reference import run
 from chainrule.evaluate.values import bind
 from chainrule.lang.program import Program
@@ -34,8 +35,6 @@ from chainrule.native.machine import Library, c_symbols, cached, compiled, host,
 from chainrule.native.prepare import prepared
 from chainrule.native.schedule import Plan, plan
 from chainrule.native.share import Share
-
-_LINE: Final = 64  # bytes of a line of the cache; tensors begin on one
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class Machinery:
         found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for name, slot in self.slots.items():
             if slot.cells:
-                flat = _aligned(slot.cells, kinds[slot.kind])
+                flat = zeros((max(1, slot.cells),), kinds[slot.kind])
                 found[name] = flat, _seen(flat, slot) if slot.seen else flat
         for name, slot in self.slots.items():
             if slot.old:
@@ -204,13 +203,6 @@ def _pointers(made: Plan, dtype: str, rows: Collection[str],
             back=s.strides[0] if chunk else 0,
             part=s.strides[0] if name in made.shared.parts else 0)
     return found
-
-
-def _aligned(cells: int, kind: np.dtype) -> np.ndarray:
-    """Zeros that begin on a line of the cache."""
-    room = np.zeros(cells * kind.itemsize + 2 * _LINE, np.uint8)
-    skip = -room.ctypes.data % _LINE
-    return room[skip: skip + max(cells, 1) * kind.itemsize].view(kind)
 
 
 def _seen(flat: np.ndarray, s: Slot) -> np.ndarray:

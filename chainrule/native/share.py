@@ -33,6 +33,7 @@ from chainrule.native.blas import factors
 from chainrule.native.kernels import extent_of, references, shape_of
 
 Axis = tuple[str, int]  # a tensor's axis
+_READ: Final = 0.25  # what reading a cell that nobody writes costs, next to one of another thread
 _SMALL: Final = 64  # cells that each thread may as well compute for itself
 
 ROWS, SPLIT, EACH, ONE = "rows", "split", "each", "one"
@@ -148,7 +149,8 @@ def _fewer(e: Equation, program: Program) -> bool:
     A part is written and read, as large as the target. The other way, each thread has some rows of
     the target and reads the others' operands.
     """
-    operands = sum(_cells(program, r.tensor) for r in references(e))
+    operands = sum(_cells(program, r.tensor) * (
+        1 if program.tensors[r.tensor].role == "computed" else _READ) for r in references(e))
     return 2 * _cells(program, e.target) <= operands or not any(
         extent_of(r) > 1 for r in e.ranges)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import InputError, RangeError
+from chainrule.evaluate.memory import zeros
 from chainrule.lang.program import Program
 from chainrule.native.runtime import Machinery
 
@@ -60,7 +61,9 @@ class NativeRunner:
         held: list[np.ndarray] = []
         for name in self.data:
             array = self._checked(name, data[name])
-            array = array if order is None else array[rows]
+            if order is not None:
+                array = np.take(array, rows, axis=0,
+                                out=zeros((len(rows), *array.shape[1:]), array.dtype))
             if begin.size and (begin.min() < 0 or begin.max() + self.batch > len(array)):
                 raise RangeError(f"a step takes rows up to {begin.max() + self.batch} of {name}, "
                                  f"which has {len(array)}")

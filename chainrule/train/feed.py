@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from chainrule.errors import InputError, MissingValueError, RangeError, ShapeError, did_you_mean
+from chainrule.evaluate.memory import placed
 from chainrule.lang.program import Tensor
 from chainrule.nn.module import Layer
 from chainrule.nn.network import Network
@@ -77,7 +78,7 @@ def feed(network: Network, given: Examples | Windows | Mapping[str, Any], dtype:
                              "build the network with a batch that is a name, as it is by itself")
         if name not in given:
             raise MissingValueError(f"the {part} data have nothing for the network's input {name}")
-        arrays[name] = _checked(tensors[name], np.asarray(given[name]), dtype, part)
+        arrays[name] = placed(_checked(tensors[name], np.asarray(given[name]), dtype, part))
     counts = {name: len(array) for name, array in arrays.items()}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{count} of {name}" for name, count in counts.items())
