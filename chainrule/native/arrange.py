@@ -200,9 +200,9 @@ class Arrangement:
             f.slope(r.name) for s in sums for r in s.indices)]
         names = [n for n, extent in self.extents.items()
                  if n not in (self.vector, self.shard) and extent > 1]
-        if self.shard in self.extents and self.vector != self.shard and (
-                not names or self.vector is None):
-            names.append(self.shard)  # else not: of examples few may be given at a time
+        plain = all(s.plain for r in self.refs for s in r.subscripts if s.indices())
+        if self.shard in self.extents and self.vector != self.shard and (plain or not names):
+            names.append(self.shard)  # of a window's examples few may be given at a time
         best, chosen = self._score({}, inside), dict[str, int]()
         start: list[dict[str, int]] = [{}]
         if self.vector is None:

@@ -5,25 +5,41 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from chainrule.errors import InputError, RangeError
 from chainrule.evaluate.memory import zeros
+from chainrule.evaluate.naive import passes
+from chainrule.evaluate.values import Sizes
 from chainrule.lang.program import Program
 from chainrule.native.runtime import Machinery
+
+_WORTH: Final = 1 << 19  # products and cells that are worth a thread
 
 
 def make_runner(program: Program, batch: int, *, dtype: str = "float64",
                 threads: int | None = None) -> NativeRunner:
-    """A runner for mini-batches of `batch` examples; `threads` is at most what the machine has."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (
-        os.cpu_count() or 1)
-    wanted = available if threads is None else threads
-    if wanted < 1:
-        raise InputError(f"{wanted} threads cannot run anything", None, "give at least 1")
-    return NativeRunner(program, batch, dtype, max(1, min(wanted, batch)))
+    """A runner for mini-batches of `batch` examples.
+
+    Without `threads` it has as many as the machine, and no more than a step gives work to: where
+    threads meet, each waits for the last one's writes to reach it.
+    """
+    if threads is None:
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (
+            os.cpu_count() or 1)
+        work = passes(program, Sizes(_batched(program, batch)))
+        threads = max(1, min(available, work // _WORTH))
+    if threads < 1:
+        raise InputError(f"{threads} threads cannot run anything", None, "give at least 1")
+    return NativeRunner(program, batch, dtype, min(threads, batch))
+
+
+def _batched(program: Program, batch: int) -> dict[str, int]:
+    """The sizes that are the number of examples."""
+    return {name: batch for t in map(program.tensor, program.inputs)
+            if t.shape and t.role not in ("parameter", "constant") for name in t.shape[0].sizes()}
 
 
 class NativeRunner:
@@ -40,10 +56,8 @@ class NativeRunner:
         self.data = [t.name for t in rest if t.shape]
         self.scalars = [t.name for t in rest if not t.shape]
         self.outputs = [n for n in program.outputs if not program.tensors[n].shape]
-        sizes = {name: batch for n in self.data
-                 for name in program.tensors[n].shape[0].sizes()}
         clean = replace(program, outputs=tuple(self.outputs))
-        self.machinery = Machinery(clean, sizes, dtype, self.data,
+        self.machinery = Machinery(clean, _batched(program, batch), dtype, self.data,
                                    [*self.scalars, *self.outputs], threads)
         self.state: dict[str, np.ndarray] = {
             name: self.machinery.arrays[name][1] for name in state}
