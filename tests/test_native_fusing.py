@@ -162,3 +162,18 @@ def test_a_condition_that_all_lanes_share_guards_a_vector(dtype: str) -> None:
     p = parsed("input x[37], y[4,4]; zeros a[4,4,37]; a[t,u,n] += x[n]*y[t,u] with u <= t; "
                "a[t,u,2*m] += x[m]*y[t,u] with m < 18")
     agree(p, dtype=dtype)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("n", "u", "v"), [(1, 1, 64), (5, 3, 70), (13, 7, 256), (50, 37, 130),
+                                           (33, 17, 96)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_along_the_vector_fold_every_point_of_a_tile(n, u, v, dtype, threads):
+    text = parsed("input x[N,D], W[H,D], b[H]; h[i,j] = sigmoid(sum(k) W[j,k]*x[i,k] + b[j]); "
+                  "e[i] = sum(j) exp(h[i,j])")
+    agree(text.with_outputs(("h", "e")), dtype=dtype, threads=threads, N=n, H=u, D=v)
+
+
+def test_a_formula_on_more_numbers_than_the_cache_holds_is_right_to_its_end():
+    text = parsed("input x[N]; y[i] = tanh(x[i])*exp(-x[i]*x[i]) + 3*x[i]")
+    agree(text, dtype="float32", threads=2, N=1_300_003)

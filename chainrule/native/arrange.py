@@ -23,6 +23,7 @@ from chainrule.native.kernels import Form, Kernel, Storage, extent_of, form, ref
 _TILE: Final = 16  # most values of one index in a tile
 _SHORT: Final = 4  # values of an index whose loop is written out
 _TERMS: Final = 64  # of a sum's piece, at least
+_AHEAD: Final = 256  # cells: the processor itself looks ahead no further than a page
 _BUSY: Final = 8  # running sums that keep the multipliers busy
 
 
@@ -51,7 +52,8 @@ def arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: 
         inner = tuple(r for r in e.body.indices if r.name not in taken)
         equations = [replace(e, body=replace(e.body, indices=inner), accumulate=True)]
     return Kernel(list(equations), work.loops(), shard, work.vector, work.tile,
-                  unseen=frozenset(unseen), outer=[(r.name, extent_of(r)) for r in outer])
+                  unseen=frozenset(unseen), outer=[(r.name, extent_of(r)) for r in outer],
+                  ahead=0 if work.reductions or work.touched(()) <= target.cache else _AHEAD)
 
 
 class Arrangement:

@@ -234,6 +234,14 @@ class Emitter:
                                     ir.VoidType())
             self.builder.call(function, [value, address, ir.Constant(I32, _bytes(kind)), mask])
 
+    def prefetch(self, address: ir.Value, write: bool) -> None:
+        """Ask for the line of the cache at an address; no harm is done where nothing is there."""
+        function = self.module.globals.get("llvm.prefetch.p0") or ir.Function(
+            self.module, ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32]),
+            "llvm.prefetch.p0")
+        keep, data = ir.Constant(I32, 3), ir.Constant(I32, 1)
+        self.builder.call(function, [address, ir.Constant(I32, int(write)), keep, data])
+
     def _masked(self, what: str, wide: ir.Type, args: list[ir.Type], gives: ir.Type) -> Any:
         kind = wide.element
         word = f"i{kind.width}" if isinstance(kind, ir.IntType) else (

@@ -181,6 +181,7 @@ class Kernel:
     name: str = ""
     unseen: frozenset[str] = frozenset()
     outer: list[tuple[str, int]] = field(default_factory=list)
+    ahead: int = 0
 
     @property
     def extents(self) -> dict[str, int]:

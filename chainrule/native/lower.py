@@ -157,6 +157,7 @@ class KernelCode(Expressions):
             if (slope == 0 and self.lanes == 1) or slope == 1:
                 value = self.e.spread(value, self.lanes)
                 mask = None if mask is None else self.e.spread(mask, self.lanes)
+                self.look_ahead(address, kind, True)
                 if equation.accumulate:
                     old = self.e.load(kind, address, self.lanes, mask)
                     value = self.e.add(old, value)

@@ -215,6 +215,7 @@ class Reads:
             if slope == 0:
                 return self.whole(self.e.load(kind, address)), True
             if slope == 1:
+                self.look_ahead(address, kind, False)
                 return self.whole(self.e.load(kind, address, self.lanes, self.tail)), True
             steps = self.e.mul(self.e.counting(self.lanes), self.e.integer(slope))
             return self.whole(self.collect(kind, address, steps, self.tail)), True
@@ -233,6 +234,11 @@ class Reads:
             self.within_pads(ref, stored, site, mask)
         fill = self.number(ref.outside.fill, is_int(value))
         return self.e.select(inside, value, fill), mask is None
+
+    def look_ahead(self, address: ir.Value, kind: ir.Type, write: bool) -> None:
+        """Ask for what the next vectors of a large kernel will read or write."""
+        if self.kernel.ahead and self.lanes > 1:
+            self.e.prefetch(self.e.at(address, self.kernel.ahead, kind), write)
 
     def beyond(self, ref: Ref, stored: Storage) -> bool:
         """Whether a read may leave the tensor and its margins."""
