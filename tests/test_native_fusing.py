@@ -5,6 +5,7 @@ Each program here is the smallest for which one of the native backend's rewrites
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from chainrule.diff.reverse import vjp
 from chainrule.evaluate.reference import run
 from chainrule.lang.program import Program
 from chainrule.lang.ranges import program as parsed
-from chainrule.native import runtime
+from chainrule.native import machine, runtime
 from chainrule.native.runtime import Machinery
 
 
@@ -177,3 +178,17 @@ def test_sums_along_the_vector_fold_every_point_of_a_tile(n, u, v, dtype, thread
 def test_a_formula_on_more_numbers_than_the_cache_holds_is_right_to_its_end():
     text = parsed("input x[N]; y[i] = tanh(x[i])*exp(-x[i]*x[i]) + 3*x[i]")
     agree(text, dtype="float32", threads=2, N=1_300_003)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="another processor")
+def test_a_processor_with_nothing_but_sse2_computes_the_same(monkeypatch):
+    old = replace(machine.host(), cpu="x86-64", features="", vector_bytes=16, registers=16)
+    monkeypatch.setattr(machine, "host", lambda: old)
+    monkeypatch.setattr(runtime, "host", lambda: old)
+    monkeypatch.setenv("CHAINRULE_CACHE", "")
+    p = parsed("input x[N,C,H,H]; parameter w[O,C,3,3], W[K,O]; "
+               "z[n,o,i,j] = sum(c,a,b) w[o,c,a,b]*x[n,c,i+a,j+b]; "
+               "m[n,o] = max(i,j) relu(z[n,o,i,j]); s[n,k] = tanh(sum(o) W[k,o]*m[n,o]); "
+               "L = sum(n,k) s[n,k]*exp(-s[n,k])/N")
+    for dtype in ("float64", "float32"):
+        agree(vjp(p).program, dtype=dtype, threads=2, N=5, C=3, H=9, O=7, K=4)
