@@ -799,3 +799,16 @@ def test_the_perceptron_of_these_tests_has_the_gradients_of_the_formula() -> Non
     ours = cr.gradient(NETWORKS["mlp"].text, values)
     for name, array in mlp("", **values).items():
         np.testing.assert_allclose(array, ours[name], rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("corner", [-0.01489486, 0.0252654])
+def test_a_stencil_that_reaches_over_a_corner_accuses_nobody(corner):
+    def f(x):
+        return float(np.sin(x) + 1e-3 * np.maximum(x - corner, 0))
+
+    def gradient(x):
+        return np.cos(x) + 1e-3 * (x > corner)
+
+    assert check_function(f, gradient, 0.0).agrees
+    wrong = check_function(f, lambda x: gradient(x) + 1e-4, 0.0)
+    assert wrong.worst.verdict == "differs"
