@@ -37,9 +37,9 @@ class Rounding:
 class Free:
     """An input without a value: whatever is claimed has to hold for all of them.
 
-    Values are drawn between `low` and `high`; `axis` names the axis along which they sum to 1
-    (probabilities); `onehot` makes them 0 but for one 1; `integer` for labels, below the size that
-    the program declares.
+    Values are drawn between `low` and `high`; `simplex` makes them positive with sum 1 along the
+    last axis (probabilities), `onehot` 0 but for one 1 along it. Labels and integers are drawn
+    below the size that the program declares.
     """
 
     low: float = -2.0
@@ -56,7 +56,12 @@ class Part:
     language, of tensors that come before); `free` the inputs without values; `sizes` the sizes'
     values, or the least and the greatest that are tried. `notation` are definitions as papers
     write them, in LaTeX: `P(y=j) = p_j`, `S(x)_i = …`, `\\bar z_i = z_i - \\max_k z_k`.
-    `names` maps a tensor's name to other spellings that papers use for it.
+    `names` maps a tensor's name to other spellings that papers use for it, in LaTeX. `adjoints`
+    maps the name of a quantity further on, of which nothing else is known, to its derivatives by
+    tensors of the program: `{"L": {"y": 2}}` says ∂L/∂y = 2, so that ∂L/∂x is that adjoint pulled
+    back to x, whatever the formula of L is. `reject` are conditions in chainrule's language under
+    which drawn values are drawn again. `source` is the program's text, `start` where the part
+    begins in the sheet's file.
     """
 
     name: str
@@ -66,7 +71,10 @@ class Part:
     sizes: Mapping[str, int | tuple[int, int]] = field(default_factory=dict)
     notation: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    text: str = ""
+    adjoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reject: tuple[str, ...] = ()
+    source: str = ""
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,19 @@ class Question:
     `ask` is value, closed, table, derivation, proof, configuration, choice or text. `of` is what is
     asked for, as a paper would write it (`U`, `\\partial L/\\partial V`, `A`); `target` a statement
     that a derivation or proof ends with, in LaTeX. `phrases` are words that name the quantity in a
-    sentence ("multiplies to compute A"). `options` holds what one kind of question needs alone.
+    sentence ("multiplies to compute A"). `accept` are other right answers, in chainrule's language
+    (a count that includes the biases, another suitable loss). `path` are the labels that a paper
+    puts above the answer: (("question", "1"), ("part", "b"), ("item", "ii")).
+
+    `quantity` is `of` in chainrule's language, such as `U`, `V[0,0]` or `dL/dV`, for the sheet's
+    own use; empty where nothing can be computed. `work` says which of chainrule's explanations make
+    up the model answer's working, `template` what is there to fill in, `answer` is the model answer
+    as its author wrote it, in Markdown. `options` holds what one kind of question needs alone:
+
+    configuration   `in`, `out` and `kind` of layer, `known` (k, s, p, d as texts)
+    table           `mode` (forward, reverse), `wrt`
+    choice          `choices` and the number of the `right` one, from 1
+    text            `look_for`: what a person who marks it looks for
     """
 
     id: str
@@ -91,11 +111,34 @@ class Question:
     rounding: Rounding | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
+    accept: tuple[str, ...] = ()
+    quantity: str = ""
+    work: tuple[Mapping[str, Any], ...] = ()
+    template: Any = None
+    answer: str = ""
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a sheet in reading order: a question by its id, or text (`question` empty)."""
+
+    text: str
+    start: int
+    question: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet as read; `personal` says how each student's values come about."""
+    """A sheet as read.
+
+    `personal` maps a part and an input to the rule by which each student's values come about.
+    `student` says what a student is called by (an index number), `example` is one that serves where
+    no student is named. `label` is what stands before a question's number in a paper: "Question",
+    "Exercise", "T". `text` is the whole file, `body` its pieces in order;
+    `points` how many there are to be, where the sheet says so.
+    """
 
     id: str
     title: str
@@ -106,6 +149,10 @@ class Sheet:
     personal: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     text: str = ""
     name: str = "sheet"
+    example: str = ""
+    label: str = "Question"
+    body: tuple[Piece, ...] = ()
+    points: float | None = None
 
     def question(self, name: str) -> Question:
         """The question of that id."""

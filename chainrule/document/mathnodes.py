@@ -203,6 +203,7 @@ SYMBOLS: dict[str, str] = {letter: f"\\{name}" for name, letter in GREEK.items()
     "|": r"\vert", "{": r"\lbrace", "}": r"\rbrace", "%": r"\%", "#": r"\#", "&": r"\&",
     "$": r"\$", "_": r"\_", "\\": r"\backslash", "^": r"\wedge", "~": r"\sim",
     "‹": r"\langle", "›": r"\rangle", "✓": r"\surd", "✗": r"\times", "½": r"\tfrac{1}{2}",
+    "□": r"\square", "∴": r"\therefore", "∵": r"\because",
 }  # fmt: skip
 
 SUBSCRIPTS = dict(

@@ -70,7 +70,8 @@ def _text_row(m: Row, tight: bool) -> str:
             words = isinstance(item, Words) or isinstance(items[i - 1], Words)
             second = isinstance(items[i - 1], Power) and items[i - 1].base == Op("∂")  # type: ignore[attr-defined]
             close = tight and not isinstance(items[i - 1], Under)  # max_j xⱼ, small as it is
-            if not (alone or coefficient or words or close or second):
+            total = i == 1 and items[0] == Identifier("d")  # dL, of a derivative
+            if not (alone or coefficient or words or close or second or total):
                 pieces.append(" ")
         elif i and isinstance(items[i - 1], Op) and items[i - 1].text in BIG:  # type: ignore[attr-defined]
             pieces.append(" ")

@@ -1,0 +1,129 @@
+r"""Values put into a sheet's prose: `{{U}}` becomes the matrix U of one student.
+
+Between the braces stands a quantity of the part that the prose stands under, or of another one,
+`{{network: U}}`. Behind a bar follow options: a number of decimal places, `()` for brackets around
+a negative number, or both: `{{V[1,0] | 2 ()}}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from chainrule.check.sheet import Part, Sheet
+from chainrule.check.sheet_values import Values
+from chainrule.document.mathnodes import Fence, Identifier, Math, Num, Op, Row
+from chainrule.document.mathtree import latex, separated
+from chainrule.document.notation import Notation, rounded
+from chainrule.errors import ChainruleError, InputError, Span, UnknownNameError, did_you_mean
+from chainrule.evaluate.values import CellArray
+from chainrule.explain.work import tensor_math
+from chainrule.lang.expr import Expr
+from chainrule.lang.program import Tensor
+
+_HOLE: Final = re.compile(r"\{\{([^{}\n]{1,400})\}\}")
+_PART: Final = re.compile(r"\s*([\w.\-]+)\s*:(?!=)\s*(.+)", re.DOTALL)
+DIGITS: Final = 4
+
+
+class Filler:
+    """Puts one student's values into prose; the values of each part are worked out once."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        self.values = {name: Values(part) for name, part in sheet.parts.items()}
+
+    def fill(self, text: str, part: str, start: int | None = None) -> str:
+        """The text with every `{{…}}` replaced, in LaTeX; outside formulas between dollar signs.
+
+        `start` is where the text begins in the sheet. Raises `InputError` for a hole that names
+        nothing, with its place, and what working the value out raises.
+        """
+        found: list[str] = []
+        at, inside = 0, False
+        for m in _HOLE.finditer(text):
+            before = text[at : m.start()]
+            inside ^= before.replace("$$", "$").count("$") % 2 == 1
+            shown = latex(self.hole(m, part, start))
+            found += [before, shown if inside else f"${shown}$"]
+            at = m.end()
+        return "".join([*found, text[at:]])
+
+    def hole(self, m: re.Match[str], part: str, start: int | None) -> Math:
+        quantity, bar, options = m[1].partition("|")
+        named = _PART.fullmatch(quantity)
+        if named is not None:
+            part, quantity = named[1], named[2]
+        try:
+            if part not in self.values:
+                raise UnknownNameError(f"there is no part {part!r:.40}", None,
+                                       did_you_mean(part, list(self.values)))
+            value = self.values[part].value(quantity.strip())
+            return self.shown(value, self.sheet.parts[part], options if bar else "")
+        except ChainruleError as error:
+            if start is not None:
+                error.span = Span(self.sheet.text, start + m.start(), start + m.end(),
+                                  self.sheet.name)
+            raise
+
+    def shown(self, value: CellArray, part: Part, options: str = "") -> Math:
+        """A value typeset: to the decimals asked for, exactly where that is short."""
+        places, brackets = None, False
+        for word in options.split():
+            if word.isdigit() and int(word) <= 30:
+                places = int(word)
+            elif word == "()":
+                brackets = True
+            else:
+                raise InputError(f"{word!r:.40} is no way to show a value",
+                                 hint="write decimal places, as in {{y | 4}}, or () for brackets")
+        m = value_math(value, part, places if places is not None else self.digits(),
+                       places is not None)
+        if brackets and isinstance(m, Num) and m.text.startswith("-"):
+            return Fence(m)
+        return m
+
+    def digits(self) -> int:
+        """How many decimals numbers are shown to."""
+        asked = self.sheet.rounding.decimals
+        return DIGITS if asked is None else asked
+
+
+def value_math(value: CellArray, part: Part, digits: int = DIGITS, decimal: bool = False) -> Math:
+    """A value as mathematics; `decimal` writes 1/9 as 0.1111.
+
+    >>> from chainrule.document.mathtree import text
+    >>> text(value_math(CellArray((2,), [Fraction(1, 2), Fraction(-3)]), Part("a", None)))
+    '[0.5, -3]'
+    """
+    tensors: Mapping[str, Tensor] = part.program.tensors if part.program is not None else {}
+    notation = (_Decimal if decimal else Notation)(tensors, digits)
+    if len(value.shape) == 1:
+        listed = separated(map(notation.cell, value.cells), Op(","))
+        return Fence(Row(tuple(listed)), "[", "]")
+    if len(value.shape) > 2:
+        return Row(tuple(separated([tensor_math(notation, v, frozenset()) for v in
+                                    _slices(value)], Identifier(" "))))
+    if not value.shape:
+        return notation.cell(value.cells[0])
+    return tensor_math(notation, value)
+
+
+class _Decimal(Notation):
+    """Numbers as decimals throughout."""
+
+    def number(self, value: Any) -> Math:
+        if isinstance(value, Fraction) and (value * 10**self.digits).denominator == 1:
+            return super().number(value)
+        return Num(rounded(value, self.digits))
+
+    def cell(self, value: Any) -> Math:
+        return self.expression(value) if isinstance(value, Expr) else self.number(value)
+
+
+def _slices(value: CellArray) -> list[CellArray]:
+    step = len(value.cells) // value.shape[0] if value.shape[0] else 0
+    return [CellArray(value.shape[1:], value.cells[k * step : (k + 1) * step])
+            for k in range(value.shape[0])]
