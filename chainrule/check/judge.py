@@ -1,0 +1,557 @@
+"""The judge: every claim of a paper against its sheet, in order, with what follows from what.
+
+A chain `q = a = b = c` is judged link by link. A link is right if its two sides agree in every
+world of its part; after a wrong link, a side that agrees with the wrong one follows from it, and a
+side that is what q really is, is right again. A wrong answer is remembered: the student's own value
+takes the place of the right one, and what is later right with it follows. A claim that cannot be
+read or decided is left to a person.
+
+`Explain` is the place where another module says what kind of mistake was made: it gets each wrong
+claim with both values, the worlds and a way to evaluate anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Final
+
+from chainrule.check.claims import Claim, Context, Reading, Side
+from chainrule.check.claims import Value as Shown
+from chainrule.check.judge_conditions import ASSUMED, Conditions
+from chainrule.check.judge_definitions import Definer
+from chainrule.check.judge_points import marked
+from chainrule.check.judge_rooms import House, Memory, Room, sides_of
+from chainrule.check.judge_shown import Case, Chain, ShownValues
+from chainrule.check.judge_trials import EMPTY, FAILS, HOLDS, SHAPE, UNKNOWN, Outcome, Trials
+from chainrule.check.judge_words import shown
+from chainrule.check.paper import Label, Paper
+from chainrule.check.rounding import COARSE, CUT, has_number, printed
+from chainrule.check.sheet import Question, Rounding, Sheet
+from chainrule.check.tree import Apply, Derivative, Matrix, Node, Remark, Symbol, walk
+from chainrule.check.values import Array, Unknown, cells_of, plain_shape, shape_of
+from chainrule.check.values_frames import Chooser, Need
+from chainrule.check.values_names import (
+    GREEK,
+    defines_itself,
+    form_of,
+    full_name,
+    key,
+    plain_letter,
+    spelling,
+)
+from chainrule.check.values_slopes import Target
+from chainrule.check.verdicts import Judged, Mistake, Report
+from chainrule.check.worlds import Own
+
+_COUNTED: Final = re.compile(r"\b(?:size|shape|length|dimension\w*)\b")
+_IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
+
+
+_CODE: Final = re.compile(r"\b(?:np|numpy|torch|tf|jnp|plt)\.\w|\bimport \w|\bdef \w+\(|\bprint\(")
+_CLAIMS: Final = 5_000  # claims of one paper that are judged
+_WORK: Final = 4_000_000  # nodes and cells that are worked out for one paper
+_BUGS: Final = (TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError,
+                RecursionError, ArithmeticError)
+
+
+Explain = Callable[[Case], tuple[Mistake, ...]]
+
+
+def judge(sheet: Sheet, paper: Paper, reading: Reading, student: str = "",
+          explain: Explain | None = None, memory: Memory | None = None) -> Report:
+    """Judge every claim of a paper against a sheet whose personal values are filled in.
+
+    `memory` may be kept from paper to paper: it holds what does not depend on the student.
+    """
+    work = Judge(sheet, paper, reading, explain, memory or Memory())
+    work.run()
+    questions = marked(sheet, paper, work.judged, work.asked)
+    return Report(sheet.name, student or sheet.student, paper, reading, tuple(work.judged),
+                  questions, reading.unread, tuple(work.remarks))
+
+
+class Judge(Conditions, ShownValues):
+    """One paper against one sheet."""
+
+    def __init__(self, sheet: Sheet, paper: Paper, reading: Reading, explain: Explain | None,
+                 memory: Memory) -> None:
+        self.sheet = sheet
+        self.paper = paper
+        self.reading = reading
+        self.explain = explain
+        self.memory = memory
+        self.house = House(sheet, memory)
+        self.definer = Definer(self.house)
+        self.judged: list[Judged] = []
+        self.asked: dict[int, list[tuple[Question, str]]] = {}
+        self.begun = self.memory.numbers.work
+        self.remarks: list[str] = []
+        self.near: dict[str, Room | None] = {}  # the parts with slightly other numbers
+        self.settings: dict[str, dict[str, tuple[Fraction, int]]] = {}  # by question and letter
+        self.headings: dict[int, list[int]] = {}
+        self.starts = [b.place.start for b in paper.blocks
+                       if isinstance(b, Label) and b.kind == "question"]
+        self.assumed = [(m.start(), m[0]) for m in ASSUMED.finditer(
+            paper.text.replace("$", " "))]
+
+    def run(self) -> None:
+        """Judge everything in reading order."""
+        chains: dict[int, list[Claim]] = {}
+        for claim in self.reading.claims:
+            chains.setdefault(claim.chain, []).append(claim)
+        for chain in chains.values():
+            chain.sort(key=lambda c: c.link)
+            self.definer.collect(chain)
+        self.definer.last()
+        items: list[tuple[int, list[Claim] | Shown]] = [
+            (c[0].left.place.start, c) for c in chains.values()]
+        items += [(v.side.place.start, v) for v in self.reading.values]
+        for _, item in sorted(items, key=lambda i: i[0]):
+            if isinstance(item, Shown):
+                self._shown(item)
+            else:
+                self._chain(item)
+        self._configurations()
+        self._targets()
+        self._headings()
+        self.judged.sort(key=lambda j: (j.claim.place.start, j.number))
+
+    # --- chains
+
+    def _chain(self, claims: list[Claim]) -> None:
+        room = self.definer.rooms.get(claims[0].chain)
+        head = claims[0].left.node
+        of = None
+        if room is None:
+            for claim in claims:
+                self._plain(claim, "undecided", "the sheet has nothing to judge this by")
+            return
+        word = _is_word(head) and claims[0].chain >= 0 and claims[0].kind == "claim"
+        if word or (head is None and claims[0].left.why == "words"):
+            of = self._named(claims[0].left.text, claims[0].context)
+            sides = self.memory.sides(of.of) if of is not None else ()
+            head = sides[0] if sides else head
+            if of is not None:
+                room = self.house.rooms.get(of.part, room)
+        chain = Chain(claims, room, head, of)
+        if isinstance(head, Matrix) and claims[0].kind == "claim":
+            self._stated(chain)
+        for claim in claims:
+            self._claim(claim, chain)
+        self._remember(chain)
+
+    def _stated(self, chain: Chain) -> None:
+        """A chain that starts with a matrix: that this is what is asked for is a claim as well."""
+        first = chain.claims[0]
+        near = [q for q in self.house.questions(first.context)
+                if q.of and q.part == chain.room.part.name and q.ask in ("value", "closed")]
+        if len(near) != 1 or chain.head is None:
+            return
+        sides = self.memory.sides(near[0].of)
+        if not sides or sides[0] is None:
+            return
+        claim = Claim(first.left.place, "is", Side(first.left.place, near[0].of, sides[0]),
+                      first.left, "claim", first.context, -1, 0)
+        before = len(self.judged)
+        chain.of, literal, chain.head = near[0], chain.head, sides[0]
+        self._decide(claim, chain, sides[0], literal)
+        if self.judged[before].verdict not in ("right", "wrong", "follows"):
+            del self.judged[before:]
+            chain.of, chain.head, chain.broken = None, literal, None
+
+    def _plain(self, claim: Claim, verdict: str, why: str = "", kind: str = "") -> None:
+        if claim.kind in ("condition", "name"):
+            verdict, why = "", ""
+        self._put(Judged(len(self.judged), claim, kind or claim.kind, verdict, why=why))
+
+    def _put(self, judged: Judged) -> Judged:
+        self.judged.append(judged)
+        return judged
+
+    def _claim(self, claim: Claim, chain: Chain) -> None:
+        left = claim.left.node
+        if not claim.link and (left is None or (chain.of is not None and _is_word(left))):
+            left = chain.head
+        right = claim.right.node
+        if claim.kind in ("condition", "name"):
+            self._plain(claim, "")
+            return
+        if right is None and not claim.right.text.strip():
+            self._plain(claim, "", kind="claim" if claim.kind == "claim" else claim.kind)
+            return
+        if _CODE.search(self._line(claim)):
+            self._plain(claim, "", "a line of a program")
+            return
+        if left is None or right is None:
+            side = claim.left if left is None else claim.right
+            why = ("nothing on the sheet is called that" if side.why == "words" else
+                   f"this could not be read: {side.why or side.text[:40]}")
+            self._plain(claim, "undecided" if side.why == "words" else "unread", why)
+            return
+        if claim.relation == "=" and claim.link == 0 and self._setting(
+                plain_letter(left), right, claim):
+            return
+        definition = self.definer.defines(claim, chain.room, left, right)
+        if definition and not (chain.of is not None and _is_word(claim.left.node)):
+            self._defined(claim, chain, left, right)
+            return
+        before = len(self.judged)
+        if before > _CLAIMS or self.memory.numbers.work - self.begun > _WORK:
+            self._plain(claim, "undecided", "the paper is too long to be judged to its end")
+            return
+        try:
+            self._decide(claim, chain, left, right)
+        except _BUGS as error:  # one claim that trips the judge must not lose the paper
+            del self.judged[before:]
+            self.remarks.append(f"line {self.paper.line(claim.place.start)} could not be worked "
+                                f"out ({type(error).__name__})")
+            self._plain(claim, "undecided", "this could not be worked out")
+
+    def _line(self, claim: Claim) -> str:
+        """The line of the paper that a claim stands on."""
+        text, at = self.paper.text, claim.place.start
+        start = text.rfind("\n", 0, at) + 1
+        end = text.find("\n", at)
+        return text[start : end if end >= 0 else len(text)][:400]
+
+    def _defined(self, claim: Claim, chain: Chain, left: Node, right: Node) -> None:
+        """A definition: nothing to judge, unless its right side takes a value that is wrong."""
+        self._plain(claim, "", kind="definition")
+
+    def _decide(self, claim: Claim, chain: Chain, left: Node, right: Node) -> None:
+        room = chain.room
+        question = chain.of or self._question(claim, chain)
+        rule = self._rule(question, claim)
+        trials = Trials(room, claim.place.start, rule)
+        outcome, conditions = self._tested(trials, claim, left, right)
+        if not outcome.holds and claim.kind == "claim" and outcome.verdict != HOLDS:
+            outcome = self._accepted(outcome, question, chain, trials, left, right, claim)
+        number = len(self.judged)
+        if outcome.holds and claim.kind == "claim" and self._by_accident(chain, claim, trials, left,
+                                                                         right):
+            outcome = Outcome(FAILS, outcome.left, outcome.right, bound=outcome.bound,
+                              why="true for the given numbers alone, by accident")
+        if outcome.holds:
+            self._right(claim, chain, trials, left, right, outcome, question, conditions)
+            return
+        if chain.broken is not None and chain.head is not None and (
+                claim.link or chain.head is not claim.left.node):
+            again, _ = self._tested(trials, claim, chain.head, right)
+            if again.holds:
+                self._asked(number, question, chain, claim, "right")
+                self._put(Judged(number, claim, claim.kind, "right", found=shown(again.right),
+                                 why="right again: it is what the chain starts from"))
+                chain.broken, chain.wrong = None, None
+                return
+        if outcome.verdict in (UNKNOWN, EMPTY) or self._unsure(outcome, claim, left, right):
+            self._undecided(claim, outcome)
+            return
+        itself = claim.kind == "definition" and defines_itself(left, right)
+        if claim.kind in ("given", "definition") and not itself and not self._firm_given(
+                left, right, chain):
+            self._plain(claim, "", outcome.why)
+            return
+        if self._elsewhere(claim, chain, left, right):
+            return
+        heading = self._other_case(trials, claim, left, right)
+        if heading is not None:
+            self._put(Judged(number, claim, claim.kind, "follows", shown(outcome.left),
+                             shown(outcome.right),
+                             "this holds in the other case than the one that is named above",
+                             heading))
+            self.headings.setdefault(heading, []).append(number)
+            return
+        self._wrong(claim, chain, trials, left, right, outcome, question, conditions)
+
+    def _elsewhere(self, claim: Claim, chain: Chain, left: Node, right: Node) -> bool:
+        """A given number of another part of the same question is not wrong here."""
+        signature = self.definer.signature(chain.room, left)
+        if signature is None or signature[1] or printed(right) is None or (
+                signature[0] not in chain.room.part.given):
+            return False
+        top = self.house.top(claim.context)
+        for question in self.sheet.questions:
+            room = self.house.rooms.get(question.part)
+            if room is None or room is chain.room or (question.path[:1] != (top,) and (
+                    not question.path or question.path[0][1] != top[1])):
+                continue
+            if Trials(room, claim.place.start).test(left, "=", right).holds:
+                self._put(Judged(len(self.judged), claim, claim.kind, "right"))
+                return True
+        return False
+
+    def _right(self, claim: Claim, chain: Chain, trials: Trials, left: Node, right: Node,
+               outcome: Outcome, question: Question | None, conditions: tuple[Node, ...]) -> None:
+        number = len(self.judged)
+        verdict, why, first = "right", outcome.why, None
+        self._flattened(chain, left, outcome)
+        if _vacuous(claim, left, right):
+            why = "vacuous: both sides say the same"
+        if chain.broken is not None:
+            whole = None
+            if chain.head is not None and claim.link and self._of_sheet(chain):
+                whole, _ = self._tested(trials, claim, chain.head, right)
+            if whole is not None and whole.holds:
+                chain.broken = None
+            elif whole is not None:
+                verdict, first = "follows", chain.broken
+                why = "follows from the wrong step before it in this chain"
+        earned = "wrong" if verdict == "follows" else verdict  # what is asked for is still not it
+        self._asked(number, question, chain, claim, earned)
+        self._put(Judged(number, claim, claim.kind, verdict, shown(outcome.left, trials.rule),
+                         shown(outcome.right), why, first,
+                         question=question.id if question else ""))
+
+    def _flattened(self, chain: Chain, left: Node, outcome: Outcome) -> None:
+        """v = (1, 2, 3, 4) of a matrix: from here on the paper may write it as a vector."""
+        signature = self.definer.signature(chain.room, left)
+        if signature is None or signature[1] or signature[2]:
+            return
+        if len(plain_shape(shape_of(outcome.left))) > 1 == len(plain_shape(shape_of(
+                outcome.right))):
+            chain.room.scope.flat.add(signature[0])
+
+    def _wrong(self, claim: Claim, chain: Chain, trials: Trials, left: Node, right: Node,
+               outcome: Outcome, question: Question | None, conditions: tuple[Node, ...]) -> None:
+        number = len(self.judged)
+        room = chain.room
+        first = chain.broken
+        if room.scope.own or room.scope.own_names:
+            own = trials.test(left, claim.relation, right, conditions, student=True)
+            if own.holds and not _trivial(own):
+                first = self._origin(room, left, right)
+                self._asked(number, question, chain, claim, "follows")
+                self._put(Judged(number, claim, claim.kind, "follows",
+                                 shown(outcome.left, trials.rule), shown(own.right),
+                                 "follows from the student's own earlier value", first,
+                                 question=question.id if question else ""))
+                if chain.broken is None:
+                    chain.broken, chain.wrong = number, outcome
+                return
+        why = _reason(outcome, printed(right) is not None, trials.rule)
+        judged = Judged(number, claim, claim.kind, "wrong", shown(outcome.left, trials.rule),
+                        shown(outcome.right), why, first,
+                        question=question.id if question else "")
+        if self.explain is not None:
+            case = Case(claim, outcome, room, trials, conditions, chain.head, question,
+                        self.sheet, self.paper, tuple(chain.claims), tuple(self.judged))
+            judged = replace(judged, mistakes=self.explain(case))
+        self._asked(number, question, chain, claim,
+                    "coarse" if outcome.rounding in (COARSE, CUT) else "wrong")
+        self._put(judged)
+        if chain.broken is None:
+            chain.broken, chain.wrong = number, outcome
+
+    def _undecided(self, claim: Claim, outcome: Outcome) -> None:
+        why = outcome.why
+        if not why and outcome.invented:
+            why = f"the sheet does not say what {', '.join(sorted(outcome.invented))} is"
+        if outcome.verdict == EMPTY:
+            why = "the conditions that are named here are never met"
+        if claim.kind in ("given", "definition"):
+            self._plain(claim, "", why)
+            return
+        self._plain(claim, "undecided", why or "neither right nor wrong could be shown")
+
+    def _unsure(self, outcome: Outcome, claim: Claim, left: Node, right: Node) -> bool:
+        """Whether a failure may be for want of knowing what a name is."""
+        if outcome.rounding:
+            return False
+        form = form_of(left)
+        if form is not None and form.head in self.definer.doubtful:
+            outcome.why = f"the paper explains {claim.left.text} in its own way"
+            return True
+        if outcome.invented:
+            return not _general_rule(left, right, outcome)
+        if outcome.functions:
+            return not _general_rule(left, right, outcome)
+        return False
+
+    def _firm_given(self, left: Node, right: Node, chain: Chain) -> bool:
+        """Whether a given that does not hold contradicts the sheet: a number for a known name."""
+        form = form_of(left)
+        return form is not None and printed(right) is not None and bool(
+            chain.room.names.tensors(form)) and any(
+            n in chain.room.part.given for n, _ in chain.room.names.tensors(form))
+
+    # --- questions
+
+    def _named(self, text: str, context: Context) -> Question | None:
+        """The question that words name: by its phrases, the longest first."""
+        low = " ".join(text.lower().split())
+        best: Question | None = None
+        length = 0
+        near = {q.id for q in self.house.questions(context)}
+        for question in self.sheet.questions:
+            for phrase in question.phrases:
+                if _COUNTED.search(low) and not _COUNTED.search(phrase.lower()):
+                    continue  # the size of something is another thing
+                weight = len(phrase) + 100 * (question.id in near)
+                if phrase.lower() in low and weight > length and question.of:
+                    best, length = question, weight
+        return best
+
+    def _question(self, claim: Claim, chain: Chain) -> Question | None:
+        """The question whose quantity a chain starts with."""
+        if chain.head is None:
+            return None
+        mine = key(_bare(chain.head))
+        near = self.house.questions(claim.context)
+        for question in [*near, *self.sheet.questions]:
+            if question.of and question.part == chain.room.part.name:
+                sides = self.memory.sides(question.of)
+                if sides and sides[0] is not None and self._same_name(
+                        chain.room, key(_bare(sides[0])), mine, sides[0], chain.head):
+                    return question
+        return None
+
+    def _same_name(self, room: Room, a: object, b: object, left: Node, right: Node) -> bool:
+        if a == b:
+            return True
+        return self.definer.signature(room, left) == self.definer.signature(
+            room, right) is not None
+
+    def _rule(self, question: Question | None, claim: Claim) -> Rounding:
+        if question is not None and question.rounding is not None:
+            return question.rounding
+        for near in self.house.questions(claim.context):
+            if near.rounding is not None:
+                return near.rounding
+        return self.sheet.rounding
+
+    def _asked(self, number: int, question: Question | None, chain: Chain, claim: Claim,
+               verdict: str) -> None:
+        if (question is not None and claim.kind == "claim") or (question is not None and (
+                verdict == "right")):
+            self.asked.setdefault(number, []).append((question, verdict))
+
+    def _accepted(self, outcome: Outcome, question: Question | None, chain: Chain,
+                  trials: Trials, left: Node, right: Node, claim: Claim) -> Outcome:
+        """Another answer that the sheet accepts for what is asked."""
+        if question is None or not question.accept or chain.head is None or (claim.link and (
+                chain.broken is not None)):
+            return outcome
+        if key(_bare(left)) != key(_bare(chain.head)):
+            return outcome
+        for text in question.accept:
+            if self.definer.accepts(chain.room, trials, text, right):
+                return Outcome(HOLDS, outcome.right, outcome.right, "another right answer")
+        return outcome
+
+    # --- what a wrong answer does to the rest
+
+    def _of_sheet(self, chain: Chain) -> bool:
+        return chain.head is not None and self.definer.signature(
+            chain.room, chain.head) is not None
+
+    def _remember(self, chain: Chain) -> None:
+        """A wrong answer takes the place of the right one for what is computed from it."""
+        head, room = chain.head, chain.room
+        if head is None or chain.claims[0].kind in ("condition", "name"):
+            return
+        last = next((c.right.node for c in reversed(chain.claims) if c.right.node is not None),
+                    None)
+        if last is None:
+            return
+        form = form_of(head)
+        if form is not None and spelling(form.head[1])[1] in room.scope.seeds:
+            if chain.broken is not None:
+                self.definer.own_name(room, head, last, chain.claims[-1].place.start)
+            return
+        if form is not None and form.head in room.scope.definitions and form.args is None and (
+                not self.definer.is_sheet_name(room, form)):
+            if chain.broken is not None:
+                self.definer.own_name(room, head, last, chain.claims[-1].place.start)
+            return
+        signature = self.definer.signature(room, head)
+        if signature is None:
+            return
+        tensor, top, subs = signature
+        if chain.broken is None:
+            if room.scope.own and all(c.kind == "claim" for c in chain.claims):
+                room.scope.drop(tensor, top, subs)
+            return
+        number = chain.broken
+        body = last
+        for claim in chain.claims:  # a symbolic side where the end is only a number
+            if not room.drawn:
+                break
+            if claim.right.node is not None and not has_number(claim.right.node):
+                body = claim.right.node
+        room.scope.put(Own(tensor, top, subs, body, number, chain.claims[-1].place.start))
+
+    def _origin(self, room: Room, left: Node, right: Node) -> int | None:
+        return room.scope.own[-1].claim if room.scope.own else None
+
+
+def _bare(node: Node) -> Node:
+    while isinstance(node, Remark):
+        node = node.body
+    return node
+
+
+def _is_word(node: Node | None) -> bool:
+    """Whether the left side of an equation is a word, as in `parameters = 4·4·128`."""
+    return isinstance(node, Symbol) and not node.subs and node.name.isalpha() and (
+        len(node.name) > 4 and node.name.isascii() and node.name not in GREEK)
+
+
+def _vacuous(claim: Claim, left: Node, right: Node) -> bool:
+    return key(_bare(left)) == key(_bare(right)) and claim.kind == "claim"
+
+
+def _trivial(outcome: Outcome) -> bool:
+    """Whether a claim holds only because a mistake made everything zero."""
+    cells = cells_of(outcome.right) if outcome.right is not None else ()
+    return bool(cells) and all(c == 0 for c in cells if not isinstance(c, bool)) and any(
+        c != 0 for c in cells_of(outcome.left)) if not isinstance(outcome.right, bool) else False
+
+
+def _general_rule(left: Node, right: Node, outcome: Outcome) -> bool:
+    """Whether a relation is a rule about any functions, which a counterexample refutes."""
+    if not outcome.functions:
+        return False
+    letters = {full_name(n.name) for side in (left, right) for n in walk(side)
+               if isinstance(n, Symbol)}
+    derivative = any(isinstance(n, Derivative) for side in (left, right) for n in walk(side))
+    primed = any(isinstance(n, Apply) and n.head.startswith("call:") and n.head.endswith("'")
+                 for side in (left, right) for n in walk(side))
+    return derivative and primed and len(letters) <= 2
+
+
+def _reason(outcome: Outcome, number: bool, rule: Rounding) -> str:
+    """Why a claim is wrong, for a student."""
+    left, right = shown(outcome.left, rule), shown(outcome.right)
+    if outcome.why.startswith("true for"):
+        return f"this is {outcome.why}: it does not hold in general"
+    if outcome.rounding == COARSE:
+        asked = f"; asked for {rule.decimals} decimals: {left}" if rule.decimals is not None else (
+            f"; it is {left}")
+        return f"{right} is rounded too coarsely{asked}"
+    if outcome.rounding == CUT:
+        return f"{right} is cut off, not rounded: it is {left}"
+    if outcome.verdict == SHAPE and outcome.why:
+        return outcome.why
+    if outcome.verdict == SHAPE:
+        a, b = _size(outcome.left), _size(outcome.right)
+        return f"the left side is {a}, the right side is {b}"
+    where = ""
+    if outcome.bound:
+        where = " where " + ", ".join(f"{k} = {v}" for k, v in outcome.bound.items())
+    if (outcome.world is not None and outcome.world.part.free) or where:
+        return f"the sides differ{where}: for example {left} on the left, {right} on the right"
+    return f"the left side is {left}, the right side is {right}"
+
+
+def _size(value: object) -> str:
+    if isinstance(value, Array):
+        return f"an array of {' × '.join(map(str, value.shape))}"
+    return "one number"
+
+
+Sequence_ = Sequence
+__all__ = ["Case", "Chooser", "Explain", "Memory", "Need", "Target", "Unknown", "judge",
+           "sides_of"]

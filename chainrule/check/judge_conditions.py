@@ -1,0 +1,253 @@
+"""Claims under conditions: if, where, Case i = j, branches of a drawing, words about classes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from chainrule.check.claims import Claim
+from chainrule.check.judge_trials import EMPTY, FAILS, SHAPE, UNKNOWN, Outcome, Trials
+from chainrule.check.rounding import printed
+from chainrule.check.tree import (
+    Apply,
+    Choice,
+    Limit,
+    Matrix,
+    Node,
+    Number,
+    Remark,
+    Symbol,
+    parts,
+    walk,
+)
+from chainrule.check.values_names import (
+    form_of,
+    key,
+    plain_letter,
+)
+from chainrule.check.values_subscripts import constant_index
+from chainrule.check.values_tree import CLASS
+
+if TYPE_CHECKING:
+    from chainrule.check.judge import Judge
+    from chainrule.check.judge_shown import Chain
+
+ASSUMED: Final = re.compile(r"\b(?:[Aa]ssum|[Ll]et|[Ss]uppos|[Ss]ay)\w{0,4}\b[^.\n;]{0,80}")
+_COUNTED: Final = re.compile(r"\b(?:size|shape|length|dimension\w*)\b")
+_IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
+_OPPOSITE: Final = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+class Conditions:
+    """The part of the judge that knows what has to hold for a claim."""
+
+    def _tested(self: Judge, trials: Trials, claim: Claim, left: Node, right: Node) -> tuple[
+            Outcome, tuple[Node, ...]]:
+        """The claim without its conditions first: what always holds, holds under them too."""
+        if claim.relation == "→":
+            return self._limit(trials, claim, left, right), ()
+        relation = "=" if claim.relation in ("≡", "is") else claim.relation
+        bare = trials.test(left, relation, right)
+        if bare.holds:
+            return self._at_edges(trials, left, relation, right, bare)
+        best = bare
+        met: tuple[Node, ...] = ()
+        tried = False
+        for nodes in self._conditions(claim):
+            here = trials.test(left, relation, right, nodes)
+            if here.holds:
+                return here, nodes
+            if not tried and here.verdict != EMPTY:
+                best, tried, met = here, True, nodes
+        primed = _primes(left, right)
+        if primed:
+            here = trials.test(left, relation, right, primed)
+            if here.holds:
+                return here, primed
+        if claim.context.before == "underbrace" and (one := printed(right)) and one.value == 1:
+            return replace(best, verdict=UNKNOWN, why="it is not clear what the brace is under"), ()
+        if claim.context.before == "underbrace":
+            others = self._not_the_class(trials, left)
+            here = trials.test(left, relation, right, others)
+            if here.holds:
+                return here, others
+        if any(isinstance(c.node, Apply) and c.node.head == "or" for c in claim.context.scope
+               ) and best.verdict in (FAILS, SHAPE):
+            return replace(best, verdict=UNKNOWN, why="it is not clear which of the branches "
+                           "drawn above this belongs to"), ()
+        if any(c.node is None for c in claim.context.scope) and best.verdict in (FAILS, SHAPE):
+            spoken = self._spoken(claim)
+            if spoken:
+                here = trials.test(left, relation, right, spoken)
+                if here.holds:
+                    return here, spoken
+            said = next(c.text for c in claim.context.scope if c.node is None)
+            return replace(best, verdict=UNKNOWN,
+                           why=f"it was not understood what “{said.strip()[:50]}” means"), ()
+        return best, met
+
+    def _not_the_class(self: Judge, trials: Trials, node: Node) -> tuple[Node, ...]:
+        """Numbers in subscripts are other classes than the true one: y ≠ 1 for g(1)."""
+        labels = [name for name, t in trials.room.names.program.tensors.items()
+                  if t.kind == "integer" and not t.shape]
+        found: list[Node] = []
+        for n in walk(node):
+            form = form_of(n) if isinstance(n, Symbol | Apply) else None
+            for sub in (*form.subs, *(form.args or ())) if form is not None else ():
+                if labels and constant_index(sub) is not None:
+                    label = Symbol(sub.start, sub.end, labels[0])
+                    found.append(Apply(sub.start, sub.end, "compare", (label, sub), ("!=",)))
+        return tuple(found)
+
+    def _by_accident(self: Judge, chain: Chain, claim: Claim, trials: Trials, left: Node,
+                     right: Node) -> bool:
+        """Whether a claim in names alone holds only for the numbers that happen to be given."""
+        room = chain.room
+        if claim.relation != "=" or not (_only_names(left) and _only_names(right)):
+            return False
+        if not room.steady(left, right) or key(left) == key(right):
+            return False
+        if room.part.name not in self.near:
+            self.near[room.part.name] = room.nearby()
+        near = self.near[room.part.name]
+        if near is None:
+            return False
+        again = Trials(near, claim.place.start, trials.rule)
+        sets = [(), *self._conditions(claim)]
+        found = [again.test(left, "=", right, nodes) for nodes in sets]
+        return all(o.verdict == FAILS and not o.invented for o in found)
+
+    def _at_edges(self: Judge, trials: Trials, left: Node, relation: str, right: Node,
+                  bare: Outcome) -> tuple[Outcome, tuple[Node, ...]]:
+        """A claim by cases has to hold where its cases meet, too: no drawn number falls there."""
+        if not trials.room.drawn:
+            return bare, ()
+        seen = set()
+        for side in (left, right):
+            for n in walk(side):
+                if not isinstance(n, Choice):
+                    continue
+                for _, condition in n.rows:
+                    if isinstance(condition, Apply) and condition.head == "compare" and (
+                            len(condition.args) == 2 and isinstance(condition.args[0], Symbol)
+                            and printed(condition.args[1]) is not None):
+                        edge = replace(condition, signs=("==",))
+                        if key(edge) in seen:
+                            continue
+                        seen.add(key(edge))
+                        here = trials.test(left, relation, right, (edge,))
+                        if here.verdict == FAILS and not here.rounding:
+                            return here, (edge,)
+        return bare, ()
+
+    def _conditions(self: Judge, claim: Claim) -> list[tuple[Node, ...]]:
+        """Sets of conditions to judge a claim under: all in force, the nearest, each branch."""
+        scope = claim.context.scope
+        nodes: list[Node] = []
+        for k, c in enumerate(scope):
+            node = c.node
+            if c.otherwise and node is None and k:
+                before = scope[k - 1].node
+                node = _negated(before) if before is not None else None
+            if node is not None:
+                nodes.append(node)
+        spoken = list(self._spoken(claim))
+        if not nodes:
+            return [tuple(spoken)] if spoken else []
+        flat: list[list[Node]] = [[]]
+        for node in nodes:
+            branches = [node]
+            if isinstance(node, Apply) and node.head == "or":
+                branches = list(node.args)
+            flat = [[*some, b] for some in flat for b in branches][:8]
+        found = [tuple([*some, *spoken]) for some in flat]
+        if len(nodes) > 1:
+            found += [(n,) for n in reversed(nodes)]
+        return found
+
+    def _spoken(self: Judge, claim: Claim) -> tuple[Node, ...]:
+        """Conditions in words that say which class is the example's."""
+        said = [c.text for c in claim.context.scope if c.node is None]
+        behind = _IF.match(self.paper.text[claim.right.place.end :][:80].replace("$", " "))
+        if behind is not None:
+            said.append(behind[1])
+        at = claim.place.start
+        start = max((p for p in self.starts if p <= at), default=0)
+        said += [text for place, text in self.assumed if start <= place < at]
+        return tuple(Remark(at, at, Apply(at, at, "words", ()), text) for text in said
+                     if CLASS.search(text))
+
+    def _limit(self: Judge, trials: Trials, claim: Claim, left: Node, right: Node) -> Outcome:
+        """`a → b`, where a condition says what goes where."""
+        others: list[Node] = []
+        limit: Node | None = None
+        for c in claim.context.scope:
+            node = c.node
+            if isinstance(node, Apply) and node.head == "compare" and node.signs == ("->",):
+                if isinstance(node.args[0], Symbol):
+                    limit = Limit(left.start, left.end, node.args[0], node.args[1], left)
+            elif node is not None:
+                others.append(node)
+        if limit is None:
+            return Outcome(UNKNOWN, why="it is not said what goes where")
+        return trials.test(limit, "=", right, others)
+
+    def _other_case(self: Judge, trials: Trials, claim: Claim, left: Node,
+                    right: Node) -> int | None:
+        """Where a heading names the wrong case: the place of it, if the other case holds."""
+        headings = [c for c in claim.context.scope if c.node is not None
+                    and c.origin == "heading"]
+        for heading in headings:
+            opposite = _negated(heading.node)
+            if opposite is None:
+                continue
+            mine = key(heading.node)
+            others = [c.node for c in claim.context.scope
+                      if c.node is not None and key(c.node) != mine]
+            relation = "=" if claim.relation in ("≡", "is") else claim.relation
+            spoken = self._spoken(claim)
+            for rest in (others, []):
+                if trials.test(left, relation, right, [opposite, *rest, *spoken]).holds:
+                    return heading.place.start
+        return None
+
+
+def _negated(node: Node | None) -> Node | None:
+    if isinstance(node, Apply) and node.head == "compare" and len(node.signs) == 1 and (
+            node.signs[0] in _OPPOSITE):
+        return replace(node, signs=(_OPPOSITE[node.signs[0]],))
+    return None
+
+
+def _only_names(node: Node) -> bool:
+    """Whether a formula has names in it and no number but in subscripts and exponents."""
+    names = False
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        if isinstance(n, Symbol):
+            names = True
+        elif isinstance(n, Number | Choice | Matrix):
+            return False
+        elif isinstance(n, Apply) and n.head == "power":
+            stack.append(n.args[0])
+        else:
+            stack.extend(parts(n))
+    return names
+
+
+def _primes(left: Node, right: Node) -> tuple[Node, ...]:
+    """y' ≠ y for each primed letter below a name: that is what the prime is for."""
+    found: dict[str, Node] = {}
+    for side in (left, right):
+        for n in walk(side):
+            if isinstance(n, Symbol) and not n.subs:
+                name = plain_letter(n)
+                if name.endswith("'") and len(name.rstrip("'")) == 1:
+                    base = replace(n, name=name.rstrip("'"))
+                    found[name] = Apply(n.start, n.end, "compare", (n, base), ("!=",))
+    return tuple(found.values())
+
+
+__all__ = ["ASSUMED", "Conditions"]

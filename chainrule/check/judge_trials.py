@@ -1,0 +1,340 @@
+"""Whether one relation holds: in all worlds of a part, for all its indices, under one reading.
+
+`Trials.test` evaluates both sides. The readings of both are tried in the first world; those under
+which the sides agree have to go on agreeing in every other world and for every value of the free
+indices, as far as the conditions in force allow them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Final
+
+from chainrule.check.judge_compare import Compare
+from chainrule.check.judge_places import (
+    EMPTY,
+    FAILS,
+    HOLDS,
+    SHAPE,
+    UNKNOWN,
+    Outcome,
+    Place,
+    Places,
+)
+from chainrule.check.judge_rooms import Room
+from chainrule.check.sheet import Rounding
+from chainrule.check.tree import Apply, Node, Number, walk
+from chainrule.check.values import Unknown, Value, cells_of
+from chainrule.check.values_frames import Chooser, Frame, Need, readings
+from chainrule.check.values_names import key
+from chainrule.check.values_tree import Evaluator
+from chainrule.check.worlds import World
+
+WANTED: Final = 3  # worlds that a claim has to hold in, where anything is drawn
+_TRIES: Final = 8  # worlds that are tried to find so many in which the conditions hold
+_WORK: Final = 250_000  # nodes and cells worked out for one test
+_READINGS: Final = 40
+
+
+class Trials(Places, Compare):
+    """Tests relations in one room; `place` is where in the paper they stand."""
+
+    def __init__(self, room: Room, place: int = 10**9, rule: Rounding | None = None) -> None:
+        self.room = room
+        self.place = place
+        self.rule = rule or Rounding()
+        self.numbers = room.memory.numbers
+        self.base = 1
+        self.fine = False
+        self.begun = self.numbers.work
+        self.approximate = False
+        self.invented: set[str] = set()
+        self.functions: set[str] = set()
+
+    def evaluator(self, world: World, chooser: Chooser, student: bool) -> Evaluator:
+        """An evaluator at this place."""
+        e = Evaluator(world, self.room.scope, chooser, self.base, student)
+        e.place = self.place
+        e.fine = self.fine
+        return e
+
+    def test(self, left: Node, relation: str, right: Node, conditions: Sequence[Node] = (),
+             student: bool = False) -> Outcome:
+        """Whether `left relation right` holds wherever the conditions do."""
+        remembered = None
+        if not student and self.room.steady(left, right, *conditions):
+            remembered = (self.room.made, key(left), relation, key(right),
+                          tuple(map(key, conditions)), self.rule)
+            known = self.room.memory.outcomes.get(remembered)
+            if known is not None:
+                return replace(known, bound=dict(known.bound))
+        outcome = self._tested(left, relation, right, conditions, student)
+        if remembered is not None:
+            self.room.memory.remember(remembered, outcome)
+        return outcome
+
+    def _tested(self, left: Node, relation: str, right: Node, conditions: Sequence[Node],
+                student: bool) -> Outcome:
+        """The test itself; indices count from 1, or from 0 where that does not do."""
+        self.base, self.fine = 1, False
+        self.begun = self.numbers.work
+        outcome = self._test(left, relation, right, conditions, student)
+        if outcome.verdict in (UNKNOWN, FAILS) and outcome.kind == "base":
+            self.base = 0
+            again = self._test(left, relation, right, conditions, student)
+            self.base = 1
+            if again.verdict != UNKNOWN:
+                return again
+        return outcome
+
+    def _test(self, left: Node, relation: str, right: Node, conditions: Sequence[Node],
+              student: bool) -> Outcome:
+        self.invented, self.functions = set(), set()
+        if relation == "≠":
+            return self._differs(left, right, conditions, student)
+        survivors: list[tuple[dict[Any, int], dict[Any, int]]] | None = None
+        used = 0
+        passed: list[tuple[World, Place]] = []
+        problem: Outcome | None = None
+        first: Outcome | None = None
+        for k in range(_TRIES):
+            if k and not self.room.drawn and not self.invented and not self.functions:
+                break
+            world = self.room.world(k)
+            try:
+                places = self.places(world, [left, right], conditions, student)
+            except Unknown as unknown:
+                problem = problem or Outcome(UNKNOWN, why=unknown.why, kind=unknown.kind)
+                continue
+            met = 0
+            for place in places:
+                if survivors is None:
+                    here = self._first(world, left, relation, right, place, student)
+                    if isinstance(here, Outcome):
+                        if here.verdict == UNKNOWN:
+                            problem = problem or here
+                            if here.kind in ("domain", "words"):
+                                continue
+                            return self._done(here)
+                        return self._done(here)
+                    survivors, first = here
+                    passed.append((world, place))
+                else:
+                    failed = self._again(world, left, relation, right, place, student, survivors,
+                                         passed)
+                    if not survivors and failed is not None:
+                        return self._done(failed)
+                    passed.append((world, place))
+                met += 1
+            used += met > 0
+            if used >= WANTED:
+                break
+        if first is not None and survivors:
+            return self._done(first)
+        if problem is not None:
+            return self._done(problem)
+        return self._done(Outcome(EMPTY, why="the conditions are never met"))
+
+    def _done(self, outcome: Outcome) -> Outcome:
+        outcome.invented = frozenset(self.invented)
+        outcome.functions = frozenset(self.functions)
+        return outcome
+
+    # --- evaluating
+
+    def run(self, world: World, node: Node, place: Place, chooser: Chooser,
+            student: bool, nudges: dict[int, Fraction] | None = None) -> Value:
+        """The value of a side at one place under one reading."""
+        e = self.evaluator(world, chooser, student)
+        e.nudges = nudges or {}
+        try:
+            value = e.value(node, self._frame(e, place))
+        finally:
+            self.invented |= e.invented
+            self.functions |= e.functions
+            self.approximate = self.approximate or e.approximate
+        return value
+
+    def _frame(self, e: Evaluator, place: Place) -> Frame:
+        frame = e.frame()
+        frame.bound.update(place.bound)
+        for target, value in place.settings:
+            frame = e.moved_to(target, e.value(value, frame), frame)
+        return frame
+
+    def _all(self, world: World, node: Node, place: Place, student: bool) -> list[
+            tuple[dict[Any, int], Value | Unknown]]:
+        chooser = Chooser()
+        found = []
+        for made, value in readings(chooser, lambda: self._run_once(
+                world, node, place, chooser, student), _READINGS):
+            found.append((made, value))
+            if isinstance(value, Unknown) and value.kind == "budget":
+                break
+        return found
+
+    def _run_once(self, world: World, node: Node, place: Place, chooser: Chooser,
+                  student: bool) -> Value:
+        if self.numbers.work - self.begun > _WORK:
+            raise Unknown("this takes too long to work out", "budget")
+        try:
+            return self.run(world, node, place, chooser, student)
+        except Need as need:
+            raise Unknown(f"the index {need.letter} has no range", "form") from None
+        except (RecursionError, ArithmeticError):
+            raise Unknown("the formula takes too long to work out", "budget") from None
+
+    def _first(self, world: World, left: Node, relation: str, right: Node, place: Place,
+               student: bool) -> Outcome | tuple[
+                   list[tuple[dict[Any, int], dict[Any, int]]], Outcome]:
+        """The readings under which the sides agree, or why there are none."""
+        found = self._paired(world, left, relation, right, place, student)
+        if isinstance(found, Outcome) and found.verdict in (FAILS, SHAPE) and not self.fine and (
+                self._products(left) + self._products(right) > 1):
+            self.fine = True
+            again = self._paired(world, left, relation, right, place, student)
+            if not isinstance(again, Outcome):
+                return again
+            self.fine = False
+        return found
+
+    def _products(self, node: Node) -> int:
+        """How many products of more than numbers there may be in a formula."""
+        return sum(isinstance(n, Apply) and n.head == "product" and any(
+            not isinstance(a, Number) for a in n.args) for n in walk(node))
+
+    def _paired(self, world: World, left: Node, relation: str, right: Node, place: Place,
+                student: bool) -> Outcome | tuple[
+                    list[tuple[dict[Any, int], dict[Any, int]]], Outcome]:
+        self.approximate = False
+        if not self.room.drawn and not place.bound:  # one place to hold at: the first will do
+            quick = self._quick(world, left, relation, right, place, student)
+            if quick is not None:
+                return [({}, {})], quick
+        lefts = self._all(world, left, place, student)
+        rights = self._all(world, right, place, student)
+        agreeing = []
+        first: Outcome | None = None
+        near: Outcome | None = None
+        shape: Outcome | None = None
+        for lmade, lv in lefts:
+            for rmade, rv in rights:
+                if isinstance(lv, Unknown) or isinstance(rv, Unknown):
+                    continue
+                if any(rmade.get(w, a) != a for w, a in lmade.items()
+                       if isinstance(w, tuple) and w[0] == "name"):
+                    continue
+                result, rounding = self.related(lv, relation, rv, place, (world, left, right,
+                                                                          lmade, rmade, student))
+                made = Outcome(result, lv, rv, rounding=rounding, bound=dict(place.bound),
+                               world=world)
+                if result == HOLDS:
+                    agreeing.append((lmade, rmade))
+                    first = first or made
+                    if len(agreeing) >= 6:
+                        break
+                elif result == FAILS and (near is None or (rounding and not near.rounding)):
+                    near = made
+                elif result == SHAPE:
+                    shape = shape or made
+        if first is not None:
+            return agreeing, first
+        between = self._between(lefts, relation, rights, place, world)
+        if between is not None:
+            return between
+        if near is not None or shape is not None:
+            return near or shape  # type: ignore[return-value]
+        for some in (lefts, rights):  # a sum of a 7-vector and a 10-vector is no other reading
+            kinds = {v.kind if isinstance(v, Unknown) else "" for _, v in some}
+            if kinds == {"unequal"} and not self.invented:
+                return Outcome(SHAPE, why=some[0][1].why, world=world)
+        unknown = next((v for _, v in [*lefts[:1], *rights[:1]] if isinstance(v, Unknown)), None)
+        if unknown is None:
+            unknown = next(v for _, v in [*lefts, *rights] if isinstance(v, Unknown))
+        return Outcome(UNKNOWN, why=unknown.why, kind=unknown.kind)
+
+    def _quick(self, world: World, left: Node, relation: str, right: Node, place: Place,
+               student: bool) -> Outcome | None:
+        """What the likeliest readings say, where they agree."""
+        try:
+            lv = self._run_once(world, left, place, Chooser(), student)
+            rv = self._run_once(world, right, place, Chooser(), student)
+        except Unknown:
+            return None
+        result, _ = self.related(lv, relation, rv, place, (world, left, right, {}, {}, student))
+        return Outcome(HOLDS, lv, rv, world=world) if result == HOLDS else None
+
+    def _between(self, lefts: Any, relation: str, rights: Any, place: Place, world: World) -> (
+            tuple[list[tuple[dict[Any, int], dict[Any, int]]], Outcome] | None):
+        """At a kink any slope between the one from the left and the one from the right is right."""
+        if relation not in ("=", "≡", "is"):
+            return None
+        for many, few in ((lefts, rights), (rights, lefts)):
+            kinked = [v for made, v in many if any(
+                isinstance(w, tuple) and w[0] == "side" for w in made)
+                and not isinstance(v, Unknown)]
+            if len(kinked) < 2 or isinstance(few[0][1], Unknown):
+                continue
+            low, high, mine = (cells_of(v) for v in (kinked[0], kinked[-1], few[0][1]))
+            if len(low) == len(high) == len(mine) and all(
+                    min(self.numbers.order(a, m), self.numbers.order(b, m)) <= 0
+                    <= max(self.numbers.order(a, m), self.numbers.order(b, m))
+                    for a, b, m in zip(low, high, mine, strict=True)):
+                made = Outcome(HOLDS, lefts[0][1], rights[0][1], world=world,
+                               why="a value that the derivative may have at the kink")
+                return [({}, {})], made
+        return None
+
+    def _again(self, world: World, left: Node, relation: str, right: Node, place: Place,
+               student: bool, survivors: list[tuple[dict[Any, int], dict[Any, int]]],
+               passed: list[tuple[World, Place]]) -> Outcome | None:
+        """Drop readings that fail at another place; the first of them that is left is tested.
+
+        A reading that comes first only now has to pass where others passed before.
+        """
+        failed: Outcome | None = None
+        fresh = False
+        while survivors:
+            spots = [*passed, (world, place)] if fresh else [(world, place)]
+            problem = None
+            for w, spot in spots:
+                problem = self._fails(w, left, relation, right, spot, student, survivors[0])
+                if problem is not None:
+                    break
+            if problem is None:
+                return None
+            failed = problem if failed is None or failed.verdict == UNKNOWN else failed
+            survivors.pop(0)
+            fresh = True
+        return failed
+
+    def _fails(self, world: World, left: Node, relation: str, right: Node, place: Place,
+               student: bool, made: tuple[dict[Any, int], dict[Any, int]]) -> Outcome | None:
+        """What a reading comes to at a place, if the relation does not hold there."""
+        lmade, rmade = made
+        try:
+            lv = self._run_once(world, left, place, Chooser(lmade), student)
+            rv = self._run_once(world, right, place, Chooser(rmade), student)
+        except Unknown as unknown:
+            if unknown.kind in ("domain", "words"):
+                return None
+            return Outcome(UNKNOWN, why=unknown.why, kind=unknown.kind)
+        result, rounding = self.related(lv, relation, rv, place, (world, left, right, lmade,
+                                                                  rmade, student))
+        if result == HOLDS:
+            return None
+        return Outcome(result, lv, rv, rounding=rounding, bound=dict(place.bound), world=world)
+
+    def _differs(self, left: Node, right: Node, conditions: Sequence[Node],
+                 student: bool) -> Outcome:
+        """Two sides are different if they are anywhere."""
+        same = self._test(left, "=", right, conditions, student)
+        if same.verdict == HOLDS:
+            return Outcome(FAILS, same.left, same.right)
+        if same.verdict in (FAILS, SHAPE):
+            return Outcome(HOLDS, same.left, same.right)
+        return same
+
+__all__ = ["EMPTY", "FAILS", "HOLDS", "SHAPE", "UNKNOWN", "Outcome", "Trials"]

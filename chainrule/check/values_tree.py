@@ -1,0 +1,513 @@
+"""The value of a formula as a paper writes it, in one world, under one reading.
+
+`Evaluator.value` walks a tree of `chainrule.check.tree`. Names are looked up in a fixed order:
+indices, arguments, what the paper defined, the sheet's notation, tensors, sizes, constants, and at
+last a letter that is only a letter, which stands for any number. Subscripts count from 1, as papers
+do. Nothing is simplified: a value is computed from exactly what stands there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Final
+
+from chainrule.check.tree import (
+    Apply,
+    Bar,
+    Choice,
+    Derivative,
+    Integral,
+    Limit,
+    Matrix,
+    Node,
+    Number,
+    Reduce,
+    Remark,
+    Symbol,
+    walk,
+)
+from chainrule.check.values import (
+    Array,
+    Unknown,
+    Value,
+    array,
+    cells_of,
+    plain_shape,
+    shape_of,
+)
+from chainrule.check.values_calls import Calls
+from chainrule.check.values_cells import Cells
+from chainrule.check.values_dots import is_dots, list_with_dots, terms_with_dots
+from chainrule.check.values_frames import DEPTH, OPERATIONS, Chooser, Frame, Need
+from chainrule.check.values_functions import Functions
+from chainrule.check.values_limits import Limits
+from chainrule.check.values_names import key, plain_letter
+from chainrule.check.values_slopes import Slopes
+from chainrule.check.values_subscripts import Subscripts
+from chainrule.check.values_sums import Sums
+from chainrule.check.values_tensors import (
+    blocks,
+    cellwise,
+    products,
+    shown_shape,
+    transposed,
+)
+from chainrule.check.worlds import Own, Scope, World
+
+_COMPARE: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "=": "eq",
+                   "!=": "ne", "~~": "eq"}
+CLASS: Final = re.compile(
+    r"\b(\w'?)\s+(?:is|be|was|=)\s+(?:the\s+)?(?:correct|true|right|actual|target|real|"
+    r"ground[- ]truth)\s+(?:class|label)|(?:correct|true|right|actual|target)\s+(?:class|label)\s+"
+    r"(?:is|=|be)\s+(?:class\s+)?(\w'?)\b|\bis\s+(?:of\s+|in\s+)?(?:the\s+)?class\s+(\w'?)\b",
+    re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\d+(\.\d*)?([eE][+-]?\d{1,3})?|\.\d+", re.ASCII)
+
+
+def number(text: str) -> Fraction:
+    """The number that a literal stands for, exactly."""
+    plain = text.replace("\u2212", "-").strip()
+    sign = -1 if plain.startswith("-") else 1
+    plain = plain.lstrip("+-")
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?", plain):
+        plain = plain.replace(",", "")
+    plain = plain.replace(",", ".")
+    if not _NUMBER.fullmatch(plain) or len(plain) > 120:
+        raise Unknown(f"{text:.30} is no number")
+    return sign * Fraction(plain + "0" if plain.endswith(".") else plain)
+
+
+class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
+    """Values in one world and one scope; see the module's description.
+
+    `base` is what subscripts count from. `student` says that a student's own values replace the
+    right ones. `invented` collects letters that nothing defines.
+    """
+
+    def __init__(self, world: World, scope: Scope, chooser: Chooser, base: int = 1,
+                 student: bool = False) -> None:
+        self.world = world
+        self.scope = scope
+        self.numbers = world.numbers
+        self.chooser = chooser
+        self.base = base
+        self.student = student
+        self.invented: set[str] = set()
+        self.functions: set[str] = set()
+        self.operations = 0
+        self.depth = 0
+        self.approximate = False
+        self.fine = False  # whether each product may be another kind of product
+        self.place = 10**9  # where in the paper this stands
+        self.slopes: dict[tuple[str, str], Value] = {}  # a student's own derivatives
+        self.nudges: dict[int, Fraction] = {}  # literals, by their place, that are moved a little
+
+    def frame(self) -> Frame:
+        """The outermost surroundings."""
+        cells = self.world.cells
+        if self.student and self.scope.own:
+            stamp = ("student", id(self.scope), self.scope.version)
+            made = self.world.cache.get(stamp)
+            if made is None:
+                made = self.world.cache[stamp] = self._student()
+            cells, self.slopes = made
+        cells.visits = 0
+        return Frame(cells)
+
+    def _student(self) -> tuple[Cells, dict[tuple[str, str], Value]]:
+        """The program and the derivatives with the student's own values, one after the other."""
+        e = Evaluator(self.world, self.scope, Chooser(), self.base, True)
+        cells, values = self.world.cells, {}
+        for own in self.scope.own:
+            e.place = own.place
+            try:
+                found = e.own_value(own, Frame(cells))
+            except (Unknown, Need):
+                continue
+            if own.top:
+                e.slopes = {**e.slopes, (own.top, own.tensor): found}
+            else:
+                values[own.tensor] = found
+                cells = self.world.cells.under(values)
+                cells.kept = frozenset(values)
+        return cells, e.slopes
+
+    def own_value(self, own: Own, frame: Frame) -> Value:
+        """A student's own value as the whole tensor that it is a part of."""
+        shape = frame.cells.shape(own.tensor)
+        letters = [plain_letter(s) for s in own.subs]
+        if letters and all(self._variable(s) for s in own.subs) and len(letters) == len(shape):
+            cells = []
+            for place in itertools.product(*(range(1, n + 1) for n in shape)):
+                inner = frame.with_params({}, dict(zip(letters, place, strict=True)))
+                cells.append(self.value(own.node, inner))
+            if any(isinstance(c, Array | bool) for c in cells):
+                raise Unknown("a cell is no number", "shape")
+            return array(shape, tuple(cells))
+        value = self.value(own.node, frame)
+        if not own.subs:
+            if plain_shape(shape_of(value)) != plain_shape(shape):
+                raise Unknown("the value has another shape", "shape")
+            return array(shape, cells_of(value))
+        if own.top:
+            whole = self.slopes.get((own.top, own.tensor))
+            if whole is None:
+                top = Symbol(own.place, own.place, own.top)
+                target = self.target(Symbol(own.place, own.place, own.tensor), frame)
+                whole = self._jacobian(top, target, frame)
+        else:
+            whole = frame.cells.tensor(own.tensor)
+        places = self.places(own.subs, shape, frame)
+        assert isinstance(whole, Array)
+        return self._placed(whole, places, value)
+
+    # --- nodes
+
+    def value(self, node: Node, frame: Frame) -> Value:
+        """The value of a node; raises `Unknown` or `Need`."""
+        self.operations += 1
+        self.numbers.work += 1
+        if self.operations > OPERATIONS or self.depth > DEPTH:
+            raise Unknown("the formula takes too long to work out", "budget")
+        self.depth += 1
+        try:
+            if frame.match is not None and isinstance(node, Apply | Reduce | Choice):
+                found = self._matched(node, frame)
+                if found is not None:
+                    return found
+            return self._plain(node, frame)
+        finally:
+            self.depth -= 1
+
+    def _matched(self, node: Node, frame: Frame) -> Value | None:
+        """What replaces a node, where it is the expression that a derivative is taken by."""
+        assert frame.match is not None
+        looked_for, moved, still = frame.match
+        inner = Frame(still.cells, frame.params, frame.bound, still.over, None, still.via,
+                      frame.active, still.memo, frame.partial)
+        try:
+            here = self.value(node, inner)
+        except Unknown:
+            return None
+        if shape_of(here) != shape_of(looked_for) or isinstance(here, bool):
+            return None
+        same = all(self.numbers.close(x, y) for x, y in
+                   zip(cells_of(here), cells_of(looked_for), strict=True))
+        return moved if same else None
+
+    def _plain(self, node: Node, frame: Frame) -> Value:
+        if isinstance(node, Number):
+            exact = number(node.text)
+            return exact + self.nudges[node.start] if node.start in self.nudges else exact
+        if isinstance(node, Symbol):
+            return self.symbol(node, frame)
+        if isinstance(node, Apply):
+            return self._apply(node, frame)
+        if isinstance(node, Reduce):
+            return self.reduce(node, frame)
+        if isinstance(node, Derivative):
+            return self.slope(node, frame)
+        if isinstance(node, Matrix):
+            return self._matrix(node, frame)
+        if isinstance(node, Choice):
+            return self._choice(node, frame)
+        if isinstance(node, Remark):
+            if isinstance(node.body, Apply) and node.body.head == "words":
+                raise Unknown(f"the words {node.said[:40]!r} are no formula", "words")
+            return self.value(node.body, frame)
+        if isinstance(node, Bar):
+            return self.at_point(node, frame)
+        if isinstance(node, Limit):
+            return self.limit(node, frame)
+        if isinstance(node, Integral):
+            return self.integral(node, frame)
+        raise Unknown("this is not understood")
+
+    def _apply(self, node: Apply, frame: Frame) -> Value:
+        head = node.head
+        if head == "sum":
+            return self._sum(node, frame)
+        if head in ("product", "juxtaposed"):
+            return self._product(node, frame)
+        if head.startswith("call:"):
+            return self.call(node, frame)
+        simple: dict[str, Callable[[Apply, Frame], Value]] = {
+            "neg": lambda n, f: self._map("neg", self.value(n.args[0], f)),
+            "frac": self._fraction,
+            "power": self._power,
+            "cell": self.cell_of_call,
+            "transpose": lambda n, f: transposed(self.value(n.args[0], f)),
+            "abs": lambda n, f: self._map("abs", self.value(n.args[0], f)),
+            "norm": lambda n, f: self.norm(self.value(n.args[0], f)),
+            "floor": lambda n, f: self._map("floor", self.value(n.args[0], f)),
+            "ceil": lambda n, f: self._map("ceil", self.value(n.args[0], f)),
+            "percent": lambda n, f: cellwise(self.numbers.div, self.value(n.args[0], f),
+                                             Fraction(100)),
+            "such": lambda n, f: self.value(self.last_of(n), f),
+            "truth": lambda n, f: self._truth(n, f),
+            "delta": self._delta,
+            "set": lambda n, f: self.listed(n.args, f),
+        }
+        if head in simple:
+            return simple[head](node, frame)
+        if head in ("compare", "and", "or", "not", "forall", "in"):
+            return self.condition(node, frame)
+        if head == "dots":
+            raise Unknown("the dots leave open what they stand for")
+        raise Unknown(f"{head} is not understood")
+
+    def last_of(self, node: Apply) -> Node:
+        """The last side of a relation inside a name: w·v of ∂(y = w·v)."""
+        inner = node.args[-1]
+        while isinstance(inner, Apply) and inner.head in ("compare", "such"):
+            inner = inner.args[-1]
+        return inner
+
+    def _map(self, name: str, value: Value) -> Value:
+        if isinstance(value, bool):
+            raise Unknown("a condition stands where a number is wanted")
+        if isinstance(value, Array):
+            return value.map(lambda x: self.numbers.apply(name, x))
+        return self.numbers.apply(name, value)
+
+    def _sum(self, node: Apply, frame: Frame) -> Value:
+        if any(is_dots(a) for a in node.args):
+            return terms_with_dots(self, node, frame)
+        total: Value = None
+        for sign, arg in zip(node.signs, node.args, strict=False):
+            term = self.value(arg, frame)
+            if isinstance(term, bool):
+                raise Unknown("a condition stands where a number is wanted")
+            if sign == "-":
+                term = self._map("neg", term)
+            total = term if total is None else self.added(total, term)
+        return total
+
+    def added(self, a: Value, b: Value) -> Value:
+        """a + b; a number is added to every cell."""
+        return cellwise(self.numbers.add, a, b)
+
+    def _product(self, node: Apply, frame: Frame) -> Value:
+        if any(is_dots(a) for a in node.args):
+            return terms_with_dots(self, node, frame)
+        signs = node.signs if len(node.signs) == len(node.args) else ("", *node.signs)
+        total: Value = None
+        for k, arg in enumerate(node.args):
+            if isinstance(arg, Derivative) and arg.top is None and k + 1 < len(node.args):
+                rest = Apply(arg.end, node.end, "product", node.args[k + 1 :],
+                             ("", *signs[k + 2 :]))
+                term = self.value(Derivative(arg.start, node.end, rest, arg.bottom, arg.total),
+                                  frame)
+                return term if total is None else self.times(node, k, signs[k], total, term)
+            term = self.value(arg, frame)
+            if isinstance(term, bool):
+                term = Fraction(int(term))
+            total = term if total is None else self.times(node, k, signs[k], total, term)
+        if len(node.args) > 1 and all(s == "*" for s in signs[1:]) and not frame.bound and not any(
+                isinstance(n, Symbol) for n in walk(node)):
+            return self._or_size(node, frame, total)
+        return total
+
+    def _or_size(self, node: Apply, frame: Frame, total: Value) -> Value:
+        """98 × 98 × 5 is a number, or the size of something."""
+        if isinstance(total, Array) or not 2 <= len(node.args) <= 5:
+            return total
+        sides = [self.value(a, frame) for a in node.args]
+        if not all(type(s) is Fraction and s.denominator == 1 and s >= 1 for s in sides):
+            return total
+        if self.chooser.choose(("size", node.start, node.end), 2):
+            return Array((len(sides),), tuple(sides))
+        return total
+
+    def times(self, node: Apply, k: int, sign: str, a: Value, b: Value) -> Value:
+        """One product or quotient of two values."""
+        if sign == "/":
+            return self._quotient(a, b)
+        kind = {"*": "times", "dot": "dot", "odot": "odot"}.get(sign, "")
+        if not isinstance(a, Array) or not isinstance(b, Array):
+            return cellwise(self.numbers.mul, a, b)
+        options = products(self.numbers, kind, a, b)
+        return options[self.chooser.choose(self._joint(node, k, kind, a, b), len(options))]()
+
+    def _joint(self, node: Apply, k: int, kind: str, a: Array, b: Array) -> Any:
+        """What a choice between products is called: those of one kind are taken alike at first."""
+        if self.fine:
+            return ("product", node.start, node.end, k)
+        return ("product", kind, len(a.shape), len(b.shape), a.shape == b.shape)
+
+    def _quotient(self, a: Value, b: Value) -> Value:
+        if isinstance(a, bool) or isinstance(b, bool):
+            raise Unknown("a condition stands where a number is wanted")
+        for cell in cells_of(b):
+            if self.numbers.close(cell, Fraction(0)):
+                raise Unknown("a division by zero", "domain")
+        return cellwise(self.numbers.div, a, b)
+
+    def _fraction(self, node: Apply, frame: Frame) -> Value:
+        return self._quotient(self.value(node.args[0], frame), self.value(node.args[1], frame))
+
+    def _power(self, node: Apply, frame: Frame) -> Value:
+        base, exponent = node.args
+        if plain_letter(exponent) == "T":
+            return transposed(self.value(base, frame))
+        if plain_letter(base) == "e" and not self.known(base, frame):
+            return self._map("exp", self.value(exponent, frame))
+        top = self.value(exponent, frame)
+        below = self.value(base, frame)
+        for x in cells_of(top):
+            if type(x) is Fraction and abs(x) > 400:
+                raise Unknown("the exponent is too large", "budget")
+        return cellwise(lambda x, p: self.numbers.apply("pow", x, p), below, top)
+
+    def _matrix(self, node: Matrix, frame: Frame) -> Value:
+        if len(node.rows) == 1:
+            return self.listed(node.rows[0], frame)
+        rows = [[self.value(part, frame) for part in row] for row in node.rows]
+        return blocks(rows)
+
+    def listed(self, parts: tuple[Node, ...], frame: Frame) -> Value:
+        """A list as an array; dots stand for what the neighbours show."""
+        if any(is_dots(p) for p in parts):
+            return list_with_dots(self, parts, frame)
+        return blocks([[self.value(p, frame) for p in parts]])
+
+    # --- conditions and cases
+
+    def condition(self, node: Node, frame: Frame) -> Value:
+        """Whether a condition holds; for tensors, cell by cell."""
+        if isinstance(node, Remark) and not (
+                isinstance(node.body, Apply) and node.body.head == "words"):
+            return self.condition(node.body, frame)
+        if isinstance(node, Apply):
+            if node.head in ("and", "or"):
+                held = [self.condition(a, frame) for a in node.args]
+                join = all if node.head == "and" else any
+                if not any(isinstance(h, Array) for h in held):
+                    return join(held)
+                total: Value = held[0]
+                for h in held[1:]:
+                    total = cellwise(lambda a, b: join((a, b)), total, h)
+                return total
+            if node.head == "not":
+                held_ = self.condition(node.args[0], frame)
+                return held_.map(lambda x: not x) if isinstance(held_, Array) else not held_
+            if node.head == "forall":
+                return self.condition(node.args[0], frame)
+            if node.head in ("compare", "such"):
+                return self._compared(node, frame)
+            if node.head == "in":
+                return self._within(node, frame)
+        if isinstance(node, Remark) and isinstance(node.body, Apply) and node.body.head == "words":
+            return self.spoken(node.said, frame)
+        value = self.value(node, frame)
+        if isinstance(value, bool) or (isinstance(value, Array) and
+                                       all(isinstance(x, bool) for x in value.cells)):
+            return value
+        raise Unknown("this is no condition")
+
+    def spoken(self, said: str, frame: Frame) -> bool:
+        """A condition in words: that something is the class of the example."""
+        found = CLASS.search(said)
+        if found is None:
+            raise Unknown(f"the words {said[:40]!r} are no formula", "words")
+        letter = next(g for g in found.groups() if g)
+        mine = self.index_of(Symbol(0, 0, letter), lambda: self.common_size(frame), frame)
+        return mine == self.true_class(frame)
+
+    def true_class(self, frame: Frame) -> int:
+        """The class of the example: the one label, or the one one-hot vector, of the part."""
+        program = self.world.names.program
+        for name, tensor in program.tensors.items():
+            if tensor.kind == "integer" and not tensor.shape:
+                return int(self.numbers.still(frame.cells.cell(name, ()))) + self.base
+        for name, tensor in program.tensors.items():
+            free = self.world.part.free.get(name)
+            if free is not None and free.onehot and len(tensor.shape) == 1:
+                return self._integer(frame.cells.tensor(name))
+        raise Unknown("the part has no classes", "words")
+
+    def _compared(self, node: Apply, frame: Frame) -> Value:
+        values = [self.compared_value(a, frame) for a in node.args]
+        total: Value = True
+        for sign, a, b in zip(node.signs, values, values[1:], strict=False):
+            if sign not in _COMPARE:
+                raise Unknown(f"{sign} is no condition that can be tested")
+            test = self._test(_COMPARE[sign])
+            here = cellwise(test, a, b)
+            total = here if total is True else cellwise(lambda p, q: p and q, total, here)
+        return total
+
+    def _test(self, name: str) -> Callable[[Any, Any], bool]:
+        def test(a: Any, b: Any) -> bool:
+            order = self.numbers.order(a, b)
+            return {"lt": order < 0, "le": order <= 0, "gt": order > 0, "ge": order >= 0,
+                    "eq": order == 0, "ne": order != 0}[name]
+
+        return test
+
+    def _truth(self, node: Apply, frame: Frame) -> Value:
+        held = self.condition(node.args[0], frame)
+        if isinstance(held, Array):
+            return held.map(lambda x: Fraction(int(x)))
+        return Fraction(int(held))
+
+    def _delta(self, node: Apply, frame: Frame) -> Value:
+        a, b = (self.compared_value(x, frame) for x in node.args[:2])
+        return Fraction(int(self.numbers.order(a, b) == 0))
+
+    def _within(self, node: Apply, frame: Frame) -> Value:
+        """x ∈ S for a list of numbers; other sets hold whatever is in them."""
+        inside = node.args[1]
+        if isinstance(inside, Apply) and inside.head == "setminus":
+            out = self.condition(Apply(node.start, node.end, "in", (node.args[0], inside.args[1])),
+                                 frame)
+            return not out
+        element = self.compared_value(node.args[0], frame)
+        parts: tuple[Node, ...] = ()
+        if isinstance(inside, Apply) and inside.head == "set":
+            parts = inside.args
+        elif isinstance(inside, Matrix) and len(inside.rows) == 1:
+            parts = inside.rows[0]
+        elif isinstance(inside, Symbol) and not self.known(inside, frame):
+            return True
+        else:
+            parts = (inside,)
+        if any(is_dots(p) for p in parts):
+            return True
+        return any(self.numbers.order(element, self.compared_value(p, frame)) == 0 for p in parts)
+
+    def _choice(self, node: Choice, frame: Frame) -> Value:
+        """A definition by cases; of tensors, cell by cell."""
+        left: list[bool] | None = None  # the cells that no case has taken yet
+        found: list[Any] = []
+        shape: tuple[int, ...] = ()
+        for value, condition in node.rows:
+            held = True if condition is None else self.condition(condition, frame)
+            if not isinstance(held, Array):
+                if left is None:
+                    if held:
+                        return self.value(value, frame)
+                    continue
+                held = Array(shape, tuple(held for _ in left))
+            if left is None:
+                shape, left = held.shape, [True] * len(held.cells)
+                found = [None] * len(left)
+            takes = [open_ and bool(h) for open_, h in zip(left, held.cells, strict=True)]
+            if any(takes):
+                here = self.value(value, frame)
+                cells = cells_of(here)
+                if len(cells) not in (1, len(left)):
+                    raise Unknown(f"a case has the shape {shown_shape(shape_of(here))}", "shape")
+                for k, take in enumerate(takes):
+                    if take:
+                        found[k] = cells[k if len(cells) > 1 else 0]
+                        left[k] = False
+        if left is None or any(left):
+            raise Unknown("no case applies", "domain")
+        return array(shape, tuple(found))
+
+
+__all__ = ["CLASS", "Evaluator", "key", "number"]
