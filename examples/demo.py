@@ -9,6 +9,9 @@ in a browser.
 from pathlib import Path
 
 import chainrule as cr
+from chainrule.check.checking import Checker
+from chainrule.check.report import report_document
+from chainrule.check.sheet_reading import find_sheet
 from chainrule.explain.convolve import convolve
 from chainrule.explain.layers import picture
 from chainrule.nn import zoo
@@ -24,6 +27,8 @@ def main() -> None:
     second = cr.formula("y = 1/(x1+x2) + x2^2 + cos(x1)")
     lenet = zoo.load("lenet5")
     summary = lenet.summary()
+    checked = Checker(find_sheet("pattern-recognition"))
+    paper = HERE / "answers.md"
     documents = {
         "formula-1": first.trace(x1=2, x2=5, order="level", graph=True).document,
         "formula-2": second.trace(x1=3, x2=6, fanout="accumulate", graph=True).document,
@@ -34,6 +39,7 @@ def main() -> None:
             wrt="z", given=["sum(i) t[i] = 1"]),
         "proof": cr.prove("input x[K], c; softmax(x + c) == softmax(x)"),
         "convolution": convolve([1, 2, 3, 4], [1, 0, 2], mode="full", backward=True).document,
+        "checked": report_document(checked(paper.read_bytes(), paper.name, ""), "teacher"),
         "lenet5": Page(summary.title, (picture(lenet.sizes(), "N"), *summary.blocks)),
     }
     OUT.mkdir(exist_ok=True)

@@ -231,11 +231,11 @@ def test_without_an_answer_of_the_author_the_key_says_what_it_knows(
 
 def test_the_paper_has_each_label_once_and_the_authors_answers() -> None:
     found = sheet(NET + "```given net\nx = 3\nw = 2\n```\n" + "".join(
-        f'```question {q}\nof = "y"\n```\nFind.\n```answer {q}\n$$y = {{{{y}}}}$$\n```\n'
+        f'```question {q}\nof = "y"\n```\nFind.\n```answer {q}\nWell: $y = {{{{y}}}}$\n```\n'
         for q in ("1.a.i", "1.a.ii", "1.b", "2")))
     lines = [line for line in answer_paper(found).splitlines() if line]
-    assert lines[1:] == ["## Question 1", "(a)", "(i)", "$$y = 6$$", "(ii)", "$$y = 6$$", "(b)",
-                         "$$y = 6$$", "## Question 2", "$$y = 6$$"]
+    assert lines[1:] == ["## Question 1", "(a)", "(i)", "Well: $y = 6$", "(ii)",
+                         "Well: $y = 6$", "(b)", "Well: $y = 6$", "## Question 2", "Well: $y = 6$"]
 
 
 # --- looking a sheet over -------------------------------------------------------------------------

@@ -26,7 +26,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chainrule.check.decisions import Decisions, decided, read_decisions
-from chainrule.check.judge import judge
+from chainrule.check.judge import Memory, judge
+from chainrule.check.mistakes_explain import explain
 from chainrule.check.read import read_claims, read_paper
 from chainrule.check.sheet import Sheet
 from chainrule.check.sheet_personal import personalised
@@ -37,11 +38,15 @@ from chainrule.limits import SUBMISSION_BYTES
 
 
 class Checker:
-    """Checks papers against one sheet, with a teacher's decisions; it keeps nothing of a paper."""
+    """Checks papers against one sheet, with a teacher's decisions.
+
+    It keeps nothing of a paper, but what it has worked out of the sheet: one serves a whole class.
+    """
 
     def __init__(self, sheet: Sheet, decisions: Decisions | None = None) -> None:
         self.sheet = sheet
         self.decisions = decisions or Decisions()
+        self.memory = Memory()
 
     def __call__(self, data: bytes, name: str = "paper", student: str = "") -> Report:
         """The report on one paper, given as the bytes of its file.
@@ -52,7 +57,7 @@ class Checker:
             raise LimitError(f"{name} has more than {SUBMISSION_BYTES:,} bytes")
         sheet = personalised(self.sheet, student)
         paper = read_paper(data, name)
-        report = judge(sheet, paper, read_claims(paper), student)
+        report = judge(sheet, paper, read_claims(paper), student, explain, self.memory)
         return decided(replace(report, sheet=self.sheet.id), self.decisions)
 
 

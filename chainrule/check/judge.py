@@ -13,7 +13,7 @@ claim with both values, the worlds and a way to evaluate anything else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Final
@@ -22,23 +22,33 @@ from chainrule.check.claims import Claim, Context, Reading, Side
 from chainrule.check.claims import Value as Shown
 from chainrule.check.judge_conditions import ASSUMED, Conditions
 from chainrule.check.judge_definitions import Definer
+from chainrule.check.judge_homes import at_home
+from chainrule.check.judge_labels import relabelled
 from chainrule.check.judge_points import marked
+from chainrule.check.judge_reasons import (
+    general_rule,
+    is_word,
+    names_a_change,
+    of_one_example,
+    reason,
+    square_lost,
+    trivial,
+)
 from chainrule.check.judge_rooms import House, Memory, Room, sides_of
 from chainrule.check.judge_shown import Case, Chain, ShownValues
-from chainrule.check.judge_trials import EMPTY, FAILS, HOLDS, SHAPE, UNKNOWN, Outcome, Trials
+from chainrule.check.judge_trials import EMPTY, FAILS, HOLDS, UNKNOWN, Outcome, Trials
 from chainrule.check.judge_words import shown
 from chainrule.check.paper import Label, Paper
 from chainrule.check.rounding import COARSE, CUT, has_number, printed
 from chainrule.check.sheet import Question, Rounding, Sheet
-from chainrule.check.tree import Apply, Derivative, Matrix, Node, Remark, Symbol, walk
-from chainrule.check.values import Array, Unknown, cells_of, plain_shape, shape_of
+from chainrule.check.tree import Derivative, Matrix, Node, Remark, Symbol
+from chainrule.check.values import Unknown, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need
 from chainrule.check.values_names import (
-    GREEK,
     defines_itself,
     form_of,
-    full_name,
     key,
+    names_in,
     plain_letter,
     spelling,
 )
@@ -51,6 +61,11 @@ _IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
 
 
 _CODE: Final = re.compile(r"\b(?:np|numpy|torch|tf|jnp|plt)\.\w|\bimport \w|\bdef \w+\(|\bprint\(")
+_SET: Final = re.compile(r"\b(?:set(?:ting|s)?|minim\w{1,5}|optim\w{1,5}|stationary|critical|"
+                         r"requir\w{1,4}|condition|solv\w{1,4}|where|when|if)\b", re.IGNORECASE)
+_SO: Final = re.compile(r"[\s$.,\]]{0,6}(?:\\(?:Rightarrow|implies|iff|Leftrightarrow|"
+                        r"Longrightarrow|quad\s?\\(?:Rightarrow|implies|iff))|⇒|⟹|⇔|<?=>)")
+_NEAR: Final = 600  # characters within which a supposition is in force
 _CLAIMS: Final = 5_000  # claims of one paper that are judged
 _WORK: Final = 4_000_000  # nodes and cells that are worked out for one paper
 _BUGS: Final = (TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError,
@@ -66,10 +81,12 @@ def judge(sheet: Sheet, paper: Paper, reading: Reading, student: str = "",
 
     `memory` may be kept from paper to paper: it holds what does not depend on the student.
     """
+    reading = relabelled(sheet, paper, reading)
     work = Judge(sheet, paper, reading, explain, memory or Memory())
     work.run()
-    questions = marked(sheet, paper, work.judged, work.asked)
-    return Report(sheet.name, student or sheet.student, paper, reading, tuple(work.judged),
+    judged = at_home(sheet, paper, work.judged, work.asked, work.parts(), work.memory.sides)
+    questions = marked(sheet, judged, work.asked, work.memory)
+    return Report(sheet.name, student or sheet.student, paper, reading, tuple(judged),
                   questions, reading.unread, tuple(work.remarks))
 
 
@@ -92,6 +109,7 @@ class Judge(Conditions, ShownValues):
         self.near: dict[str, Room | None] = {}  # the parts with slightly other numbers
         self.settings: dict[str, dict[str, tuple[Fraction, int]]] = {}  # by question and letter
         self.headings: dict[int, list[int]] = {}
+        self.supposed: tuple[tuple[tuple[str, str], ...], int] | None = None
         self.starts = [b.place.start for b in paper.blocks
                        if isinstance(b, Label) and b.kind == "question"]
         self.assumed = [(m.start(), m[0]) for m in ASSUMED.finditer(
@@ -115,9 +133,14 @@ class Judge(Conditions, ShownValues):
             else:
                 self._chain(item)
         self._configurations()
-        self._targets()
+        self._answers()
         self._headings()
         self.judged.sort(key=lambda j: (j.claim.place.start, j.number))
+
+    def parts(self) -> dict[int, str]:
+        """Of which part of the sheet each chain is."""
+        return {chain: room.part.name for chain, room in self.definer.rooms.items()
+                if room is not None and chain >= 0}
 
     # --- chains
 
@@ -129,7 +152,7 @@ class Judge(Conditions, ShownValues):
             for claim in claims:
                 self._plain(claim, "undecided", "the sheet has nothing to judge this by")
             return
-        word = _is_word(head) and claims[0].chain >= 0 and claims[0].kind == "claim"
+        word = is_word(head) and claims[0].chain >= 0 and claims[0].kind == "claim"
         if word or (head is None and claims[0].left.why == "words"):
             of = self._named(claims[0].left.text, claims[0].context)
             sides = self.memory.sides(of.of) if of is not None else ()
@@ -173,7 +196,7 @@ class Judge(Conditions, ShownValues):
 
     def _claim(self, claim: Claim, chain: Chain) -> None:
         left = claim.left.node
-        if not claim.link and (left is None or (chain.of is not None and _is_word(left))):
+        if not claim.link and (left is None or (chain.of is not None and is_word(left))):
             left = chain.head
         right = claim.right.node
         if claim.kind in ("condition", "name"):
@@ -187,15 +210,20 @@ class Judge(Conditions, ShownValues):
             return
         if left is None or right is None:
             side = claim.left if left is None else claim.right
+            if side.why == "words" and claim.kind == "definition":
+                self._plain(claim, "")
+                return
             why = ("nothing on the sheet is called that" if side.why == "words" else
                    f"this could not be read: {side.why or side.text[:40]}")
-            self._plain(claim, "undecided" if side.why == "words" else "unread", why)
+            said = claim.kind == "definition" and side.why == "words"  # what something is called
+            self._plain(claim, "" if said else "undecided" if side.why == "words" else "unread",
+                        why)
             return
         if claim.relation == "=" and claim.link == 0 and self._setting(
                 plain_letter(left), right, claim):
             return
         definition = self.definer.defines(claim, chain.room, left, right)
-        if definition and not (chain.of is not None and _is_word(claim.left.node)):
+        if definition and not (chain.of is not None and is_word(claim.left.node)):
             self._defined(claim, chain, left, right)
             return
         before = len(self.judged)
@@ -256,6 +284,14 @@ class Judge(Conditions, ShownValues):
             return
         if self._elsewhere(claim, chain, left, right):
             return
+        if self._supposed(claim, left, right):
+            self._plain(claim, "", "what is supposed, not claimed", "condition")
+            return
+        if self.supposed is not None and self.supposed[0] == claim.context.path and (
+                claim.place.start - self.supposed[1] < _NEAR):
+            self._plain(claim, "undecided", "this holds only where the derivative is zero, as is "
+                        "supposed above")
+            return
         heading = self._other_case(trials, claim, left, right)
         if heading is not None:
             self._put(Judged(number, claim, claim.kind, "follows", shown(outcome.left),
@@ -265,6 +301,17 @@ class Judge(Conditions, ShownValues):
             self.headings.setdefault(heading, []).append(number)
             return
         self._wrong(claim, chain, trials, left, right, outcome, question, conditions)
+
+    def _supposed(self, claim: Claim, left: Node, right: Node) -> bool:
+        """Whether a derivative is set to zero, to find where it is."""
+        zero = printed(right)
+        line = self._line(claim)
+        behind = self.paper.text[claim.right.place.end :][:60]
+        if zero is None or zero.value != 0 or not isinstance(_bare(left), Derivative) or not (
+                _SET.search(f"{claim.context.before[-80:]} {line}") or _SO.match(behind)):
+            return False
+        self.supposed = claim.context.path, claim.place.start
+        return True
 
     def _elsewhere(self, claim: Claim, chain: Chain, left: Node, right: Node) -> bool:
         """A given number of another part of the same question is not wrong here."""
@@ -288,7 +335,7 @@ class Judge(Conditions, ShownValues):
         number = len(self.judged)
         verdict, why, first = "right", outcome.why, None
         self._flattened(chain, left, outcome)
-        if _vacuous(claim, left, right):
+        if claim.kind == "claim" and key(_bare(left)) == key(_bare(right)):
             why = "vacuous: both sides say the same"
         if chain.broken is not None:
             whole = None
@@ -319,31 +366,43 @@ class Judge(Conditions, ShownValues):
         number = len(self.judged)
         room = chain.room
         first = chain.broken
+        case = Case(claim, outcome, room, trials, conditions, chain.head, question,
+                    self.sheet, self.paper, tuple(chain.claims), tuple(self.judged))
         if room.scope.own or room.scope.own_names:
             own = trials.test(left, claim.relation, right, conditions, student=True)
-            if own.holds and not _trivial(own):
-                first = self._origin(room, left, right)
+            if own.holds and not trivial(own):
+                first = self._origin(trials, claim, left, right, conditions)
                 self._asked(number, question, chain, claim, "follows")
+                looked = printed(right) is not None
                 self._put(Judged(number, claim, claim.kind, "follows",
                                  shown(outcome.left, trials.rule), shown(own.right),
                                  "follows from the student's own earlier value", first,
+                                 self._explained(replace(case, follows=True)) if looked else (),
                                  question=question.id if question else ""))
                 if chain.broken is None:
                     chain.broken, chain.wrong = number, outcome
                 return
-        why = _reason(outcome, printed(right) is not None, trials.rule)
+        why = reason(outcome, printed(right) is not None, trials.rule)
         judged = Judged(number, claim, claim.kind, "wrong", shown(outcome.left, trials.rule),
                         shown(outcome.right), why, first,
                         question=question.id if question else "")
-        if self.explain is not None:
-            case = Case(claim, outcome, room, trials, conditions, chain.head, question,
-                        self.sheet, self.paper, tuple(chain.claims), tuple(self.judged))
-            judged = replace(judged, mistakes=self.explain(case))
+        judged = replace(judged, mistakes=self._explained(case))
         self._asked(number, question, chain, claim,
                     "coarse" if outcome.rounding in (COARSE, CUT) else "wrong")
         self._put(judged)
         if chain.broken is None:
             chain.broken, chain.wrong = number, outcome
+
+    def _explained(self, case: Case) -> tuple[Mistake, ...]:
+        """What kind of mistake it is; a search that trips must not lose the verdict."""
+        if self.explain is None:
+            return ()
+        try:
+            return self.explain(case)
+        except _BUGS as error:
+            self.remarks.append(f"line {self.paper.line(case.claim.place.start)}: why it is wrong "
+                                f"could not be worked out ({type(error).__name__})")
+            return ()
 
     def _undecided(self, claim: Claim, outcome: Outcome) -> None:
         why = outcome.why
@@ -354,7 +413,23 @@ class Judge(Conditions, ShownValues):
         if claim.kind in ("given", "definition"):
             self._plain(claim, "", why)
             return
+        if not claim.link and outcome.invented == {"Delta"} and names_a_change(claim.left.node):
+            self._plain(claim, "", why, "definition")
+            return
+        if self._instance(claim, outcome):
+            self._plain(claim, "", "the formula with numbers put in", "definition")
+            return
         self._plain(claim, "undecided", why or "neither right nor wrong could be shown")
+
+    def _instance(self, claim: Claim, outcome: Outcome) -> bool:
+        """Whether numbers are put into a formula of the paper's own: o = (256 - 8)/2 + 1."""
+        left, right = claim.left.node, claim.right.node
+        form = form_of(left) if isinstance(left, Symbol) else None
+        room = self.definer.rooms.get(claim.chain)
+        if form is None or right is None or room is None or claim.link or not outcome.invented:
+            return False
+        return not names_in(right) and not room.names.tensors(form) and any(
+            d.names for d in room.scope.definitions.get(form.head, ()))
 
     def _unsure(self, outcome: Outcome, claim: Claim, left: Node, right: Node) -> bool:
         """Whether a failure may be for want of knowing what a name is."""
@@ -365,10 +440,10 @@ class Judge(Conditions, ShownValues):
             outcome.why = f"the paper explains {claim.left.text} in its own way"
             return True
         if outcome.invented:
-            return not _general_rule(left, right, outcome)
+            return not general_rule(left, right, outcome)
         if outcome.functions:
-            return not _general_rule(left, right, outcome)
-        return False
+            return not general_rule(left, right, outcome)
+        return square_lost(claim)
 
     def _firm_given(self, left: Node, right: Node, chain: Chain) -> bool:
         """Whether a given that does not hold contradicts the sheet: a number for a known name."""
@@ -396,7 +471,7 @@ class Judge(Conditions, ShownValues):
 
     def _question(self, claim: Claim, chain: Chain) -> Question | None:
         """The question whose quantity a chain starts with."""
-        if chain.head is None:
+        if chain.head is None or of_one_example(chain.claims, chain.room.names):
             return None
         mine = key(_bare(chain.head))
         near = self.house.questions(claim.context)
@@ -483,8 +558,34 @@ class Judge(Conditions, ShownValues):
                 body = claim.right.node
         room.scope.put(Own(tensor, top, subs, body, number, chain.claims[-1].place.start))
 
-    def _origin(self, room: Room, left: Node, right: Node) -> int | None:
-        return room.scope.own[-1].claim if room.scope.own else None
+    def _origin(self, trials: Trials, claim: Claim, left: Node, right: Node,
+                conditions: tuple[Node, ...]) -> int | None:
+        """The wrong claim that what follows hangs on: without its value it would not follow."""
+        scope = trials.room.scope
+        every, names = list(scope.own), dict(scope.own_names)
+        ends = {j.claim.place.start: j.number for j in self.judged}
+        try:
+            for number, gone in [*((own.claim, own) for own in every),
+                                 *((ends.get(found[0].after), found) for found in names.values())]:
+                scope.own = [own for own in every if own is not gone]
+                scope.own_names = {h: found for h, found in names.items() if found is not gone}
+                scope.version += 1
+                if not trials.test(left, claim.relation, right, conditions, student=True).holds:
+                    return None if number is None else self._root(number)
+        finally:
+            scope.own, scope.own_names = every, names
+            scope.version += 1
+        return None
+
+    def _root(self, number: int) -> int:
+        """The wrong claim at the bottom of what follows from what follows."""
+        by_number = {j.number: j for j in self.judged}
+        for _ in range(len(by_number)):
+            found = by_number.get(number)
+            if found is None or found.verdict != "follows" or found.first is None:
+                break
+            number = found.first
+        return number
 
 
 def _bare(node: Node) -> Node:
@@ -493,65 +594,5 @@ def _bare(node: Node) -> Node:
     return node
 
 
-def _is_word(node: Node | None) -> bool:
-    """Whether the left side of an equation is a word, as in `parameters = 4·4·128`."""
-    return isinstance(node, Symbol) and not node.subs and node.name.isalpha() and (
-        len(node.name) > 4 and node.name.isascii() and node.name not in GREEK)
-
-
-def _vacuous(claim: Claim, left: Node, right: Node) -> bool:
-    return key(_bare(left)) == key(_bare(right)) and claim.kind == "claim"
-
-
-def _trivial(outcome: Outcome) -> bool:
-    """Whether a claim holds only because a mistake made everything zero."""
-    cells = cells_of(outcome.right) if outcome.right is not None else ()
-    return bool(cells) and all(c == 0 for c in cells if not isinstance(c, bool)) and any(
-        c != 0 for c in cells_of(outcome.left)) if not isinstance(outcome.right, bool) else False
-
-
-def _general_rule(left: Node, right: Node, outcome: Outcome) -> bool:
-    """Whether a relation is a rule about any functions, which a counterexample refutes."""
-    if not outcome.functions:
-        return False
-    letters = {full_name(n.name) for side in (left, right) for n in walk(side)
-               if isinstance(n, Symbol)}
-    derivative = any(isinstance(n, Derivative) for side in (left, right) for n in walk(side))
-    primed = any(isinstance(n, Apply) and n.head.startswith("call:") and n.head.endswith("'")
-                 for side in (left, right) for n in walk(side))
-    return derivative and primed and len(letters) <= 2
-
-
-def _reason(outcome: Outcome, number: bool, rule: Rounding) -> str:
-    """Why a claim is wrong, for a student."""
-    left, right = shown(outcome.left, rule), shown(outcome.right)
-    if outcome.why.startswith("true for"):
-        return f"this is {outcome.why}: it does not hold in general"
-    if outcome.rounding == COARSE:
-        asked = f"; asked for {rule.decimals} decimals: {left}" if rule.decimals is not None else (
-            f"; it is {left}")
-        return f"{right} is rounded too coarsely{asked}"
-    if outcome.rounding == CUT:
-        return f"{right} is cut off, not rounded: it is {left}"
-    if outcome.verdict == SHAPE and outcome.why:
-        return outcome.why
-    if outcome.verdict == SHAPE:
-        a, b = _size(outcome.left), _size(outcome.right)
-        return f"the left side is {a}, the right side is {b}"
-    where = ""
-    if outcome.bound:
-        where = " where " + ", ".join(f"{k} = {v}" for k, v in outcome.bound.items())
-    if (outcome.world is not None and outcome.world.part.free) or where:
-        return f"the sides differ{where}: for example {left} on the left, {right} on the right"
-    return f"the left side is {left}, the right side is {right}"
-
-
-def _size(value: object) -> str:
-    if isinstance(value, Array):
-        return f"an array of {' × '.join(map(str, value.shape))}"
-    return "one number"
-
-
-Sequence_ = Sequence
 __all__ = ["Case", "Chooser", "Explain", "Memory", "Need", "Target", "Unknown", "judge",
            "sides_of"]

@@ -16,9 +16,10 @@ from chainrule.check.rounding import (
     rounded_literals,
 )
 from chainrule.check.sheet import Rounding
-from chainrule.check.tree import Node
+from chainrule.check.tree import Node, Number, walk
 from chainrule.check.values import Unknown, Value, cells_of, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need
+from chainrule.check.values_names import names_in
 from chainrule.check.worlds import World
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Compare:
         lp, rp = printed_cells(left), printed_cells(right)
         true, shown = (a, rp) if rp is not None else (b, lp)
         if lp is not None and rp is not None and relation != "≈":
-            return result, ""
+            return self._reprinted(lp, rp, result)
         cells = cells_of(true)
         if result == SHAPE and not (shown is not None and len(shown) == len(cells)):
             return result, ""
@@ -120,6 +121,19 @@ class Compare:
             return HOLDS, ""
         return result, ""
 
+    def _reprinted(self: Trials, left: list[Printed], right: list[Printed], result: str) -> tuple[
+            str, str]:
+        """40.620080 = 40.6201: a number, and the same number rounded further."""
+        if len(left) != len(right) or result != FAILS:
+            return result, ""
+        if sum(p.decimals for p in left) < sum(p.decimals for p in right):
+            left, right = right, left
+        found = {compared(self.numbers, t.value, s, self.rule) for t, s in
+                 zip(left, right, strict=True)}
+        if found == {RIGHT}:
+            return HOLDS, ""
+        return result, (found - {RIGHT}).pop() if found <= {RIGHT, COARSE, CUT} else ""
+
     def _loosely(self: Trials, true: Any, shown: Printed) -> bool:
         return self.numbers.close(true, shown.value, Fraction(1, 50))
 
@@ -129,6 +143,8 @@ class Compare:
         """Whether the sides agree once decimals in them stand for what they were rounded from."""
         if len(cells_of(a)) != len(cells_of(b)):
             return False
+        if self._as_asked(left, right, a, b):
+            return True
         slack = [Fraction(0)] * len(cells_of(a))
         moved = False
         place = Place({}, [], None)
@@ -160,12 +176,37 @@ class Compare:
                 return False
         return True
 
+    def _as_asked(self: Trials, left: Node, right: Node, a: Value, b: Value) -> bool:
+        """Whether a side with decimals in it is as close to the other one as was asked for."""
+        decimals = self.rule.decimals
+        if decimals is None or not 0 <= decimals < 40:
+            return False
+        asked = Fraction(1, 2 * 10**decimals)
+        if not any(_decimal(n) and printed_cells(side) is None
+                   for side in (left, right) for n in walk(side)):
+            names = names_in(left) | names_in(right)  # δ_2 = (0.243, 0.146), used further on
+            if not any(d.after >= 0 and h[1] in names and any(map(_decimal, walk(d.body)))
+                       for h, found in self.room.scope.definitions.items() for d in found):
+                return False
+            asked *= 5
+        for x, y in zip(cells_of(a), cells_of(b), strict=True):
+            if isinstance(x, bool) or isinstance(y, bool):
+                return False
+            p, q = (self.numbers.rounded(self.numbers.still(v)) for v in (x, y))
+            if not abs(p - q) <= min(self.numbers.rounded(asked), abs(p) / 100):
+                return False
+        return True
+
     def _run_nudged(self: Trials, world: World, node: Node, place: Place, made: Any, student: bool,
                     nudges: dict[int, Fraction]) -> Value:
         try:
             return self.run(world, node, place, Chooser(made), student, nudges)
         except Need as need:
             raise Unknown(f"the index {need.letter} is free", "form") from None
+
+
+def _decimal(node: Node) -> bool:
+    return isinstance(node, Number) and "." in node.text
 
 
 __all__ = ["Compare"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chainrule.check.claims import Claim
+from chainrule.check.judge_repeated import silent, with_sums
 from chainrule.check.judge_trials import EMPTY, FAILS, SHAPE, UNKNOWN, Outcome, Trials
 from chainrule.check.rounding import printed
 from chainrule.check.tree import (
@@ -24,6 +25,7 @@ from chainrule.check.tree import (
 from chainrule.check.values_names import (
     form_of,
     key,
+    names_in,
     plain_letter,
 )
 from chainrule.check.values_subscripts import constant_index
@@ -51,6 +53,9 @@ class Conditions:
         bare = trials.test(left, relation, right)
         if bare.holds:
             return self._at_edges(trials, left, relation, right, bare)
+        cases = self._by_cases(trials, left, relation, right) if bare.kind == "domain" else None
+        if cases is not None:
+            return cases
         best = bare
         met: tuple[Node, ...] = ()
         tried = False
@@ -85,6 +90,11 @@ class Conditions:
             said = next(c.text for c in claim.context.scope if c.node is None)
             return replace(best, verdict=UNKNOWN,
                            why=f"it was not understood what “{said.strip()[:50]}” means"), ()
+        if best.verdict in (FAILS, SHAPE) and silent(self.paper.text):
+            pair = with_sums(left, right)
+            if pair is not None and trials.test(pair[0], relation, pair[1]).holds:
+                return replace(best, verdict=UNKNOWN, why="an index stands twice in a product: "
+                               "this holds if it is summed over"), ()
         return best, met
 
     def _not_the_class(self: Judge, trials: Trials, node: Node) -> tuple[Node, ...]:
@@ -95,7 +105,9 @@ class Conditions:
         for n in walk(node):
             form = form_of(n) if isinstance(n, Symbol | Apply) else None
             for sub in (*form.subs, *(form.args or ())) if form is not None else ():
-                if labels and constant_index(sub) is not None:
+                letter = plain_letter(sub)
+                sized = letter and trials.room.names.size(letter) is not None
+                if labels and (constant_index(sub) is not None or sized):
                     label = Symbol(sub.start, sub.end, labels[0])
                     found.append(Apply(sub.start, sub.end, "compare", (label, sub), ("!=",)))
         return tuple(found)
@@ -106,6 +118,9 @@ class Conditions:
         room = chain.room
         if claim.relation != "=" or not (_only_names(left) and _only_names(right)):
             return False
+        ends = [c.right.node for c in chain.claims if c.right.node is not None]
+        if any(not names_in(n) for n in ends):
+            return False  # a chain of values, which are what they are
         if not room.steady(left, right) or key(left) == key(right):
             return False
         if room.part.name not in self.near:
@@ -117,6 +132,23 @@ class Conditions:
         sets = [(), *self._conditions(claim)]
         found = [again.test(left, "=", right, nodes) for nodes in sets]
         return all(o.verdict == FAILS and not o.invented for o in found)
+
+    def _by_cases(self: Judge, trials: Trials, left: Node, relation: str,
+                  right: Node) -> tuple[Outcome, tuple[Node, ...]] | None:
+        """A claim by cases y = 1 and y = 0 of a y that is drawn: it has to hold in each of them."""
+        found: Outcome | None = None
+        for side in (left, right):
+            for n in walk(side):
+                for _, condition in n.rows if isinstance(n, Choice) else ():
+                    if not (isinstance(condition, Apply) and condition.head == "compare" and (
+                            condition.signs == ("==",) and isinstance(condition.args[0], Symbol)
+                            and printed(condition.args[1]) is not None)):
+                        return None
+                    here = trials.test(left, relation, right, (condition,))
+                    if not here.holds:
+                        return here, (condition,)
+                    found = here
+        return (found, ()) if found is not None else None
 
     def _at_edges(self: Judge, trials: Trials, left: Node, relation: str, right: Node,
                   bare: Outcome) -> tuple[Outcome, tuple[Node, ...]]:
@@ -189,6 +221,11 @@ class Conditions:
                     limit = Limit(left.start, left.end, node.args[0], node.args[1], left)
             elif node is not None:
                 others.append(node)
+        for question in self.house.questions(claim.context) if limit is None else ():
+            asked = next((n for n in self.memory.sides(question.of) if n is not None), None)
+            if isinstance(asked, Limit):  # what the question is about
+                limit = replace(asked, body=left)
+                break
         if limit is None:
             return Outcome(UNKNOWN, why="it is not said what goes where")
         return trials.test(limit, "=", right, others)

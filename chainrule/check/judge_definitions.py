@@ -55,6 +55,9 @@ class Definer:
         form = form_of(head) if head is not None else None
         if head is None or form is None:
             return
+        if spelling(form.head[1])[1] == "bar":
+            room.scope.adjoints.setdefault((form.head, tuple(map(key, form.subs))), []).append(
+                (head.start, chain[-1].right.place.end))
         if room.knows(form) or self._moves(room, form):
             self._also(room, form, chain, head)
             return

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from chainrule.check.tree import Apply, Node, Remark, Symbol, walk
+from chainrule.check.tree import Apply, Node, Number, Remark, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value
 from chainrule.check.values_frames import Chooser, Need
-from chainrule.check.values_names import form_of, plain_letter
+from chainrule.check.values_names import form_of, key, plain_letter
 from chainrule.check.worlds import World
 
 if TYPE_CHECKING:
@@ -121,11 +121,18 @@ class Places:
     def _split(self: Trials, world: World, conditions: Sequence[Node],
                letters: dict[str, int]) -> tuple[list[tuple[Node, Node]], list[Node]]:
         """Conditions that give something a value, and those that are tested."""
-        settings, tests = [], []
+        settings: list[tuple[Node, Node]] = []
+        tests: list[Node] = []
         for node in conditions:
             if isinstance(node, Apply) and node.head == "compare" and len(node.args) == 2 and (
                     node.signs == ("==",)):
                 target, value = node.args
+                if _is_transpose(value, target) and self._settable(world, target, letters):
+                    both = Apply(value.start, value.end, "sum", (target, value), ("+", "+"))
+                    half = Apply(value.start, value.end, "frac", (
+                        both, Number(value.end, value.end, "2")))
+                    settings.append((target, half))  # a symmetric matrix
+                    continue
                 if self._settable(world, target, letters):
                     settings.append((target, value))
                     continue
@@ -172,6 +179,11 @@ class Places:
         if not bound:
             return Array((size,), tuple(held))
         return all(h for k, h in enumerate(held, self.base) if k not in others)
+
+
+def _is_transpose(node: Node, of: Node) -> bool:
+    return isinstance(node, Apply) and key(node.args[0]) == key(of) and (
+        node.head == "transpose" or (node.head == "power" and plain_letter(node.args[1]) == "T"))
 
 
 def _has_letters(node: Node) -> bool:

@@ -64,6 +64,7 @@ class Memory:
         self._expressions: dict[str, Expr] = {}
         self.outcomes: dict[Any, Any] = {}
         self.worlds: dict[Any, World] = {}
+        self.stated: dict[str, frozenset[frozenset[str]]] = {}  # what a sheet's text says itself
 
     def remember(self, what: Any, outcome: Any) -> None:
         """Keep what a test came to; everything is forgotten when there is too much of it."""
@@ -75,7 +76,8 @@ class Memory:
         """The sides of a formula of a sheet."""
         if source not in self._nodes:
             pieces = read_formula(source)
-            self._nodes[source] = tuple(s.node for s in pieces[0].sides) if pieces else ()
+            self._nodes[source] = tuple(_as_cell(s.node) for s in pieces[0].sides) if (
+                pieces) else ()
         return self._nodes[source]
 
     def expression(self, text: str) -> Expr:
@@ -113,12 +115,12 @@ class Memory:
             sides = self.sides(text)
             if len(sides) < 2 or sides[0] is None or sides[1] is None:
                 continue
-            sides = (_as_call(sides[0]), *sides[1:])
-            form = form_of(sides[0])
+            head, body = _as_call(sides[0]), sides[1]
+            form = form_of(head)
             if form is not None and form.args is None and _is_tensor(names, form) and not any(
                     constant_index(s) is not None for s in form.subs):
                 continue  # the program says it already, and knows how it depends on the rest
-            made = definition(sides[0], sides[1])
+            made = definition(head, body)
             if made is not None:
                 found.append(made)
         return tuple(found)
@@ -131,11 +133,22 @@ def _written(part: Part) -> str:
 
 def _as_call(node: Node) -> Node:
     """S_c(x) on the left of a sheet's notation is a call, though it looks like a product."""
-    if isinstance(node, Apply) and node.head == "product" and len(node.args) == 2 and (
-            isinstance(node.args[0], Symbol) and node.args[0].subs and node.signs[-1] == ""):
+    if isinstance(node, Apply) and node.head == "product" and len(node.args) == 2:
         base, arg = node.args
-        below = "".join(full_name(s.name) for s in base.subs if isinstance(s, Symbol))
-        return Apply(node.start, node.end, f"call:{base.name}_{below}", (arg,))
+        if isinstance(base, Symbol) and base.subs and node.signs[-1] == "":
+            below = "".join(full_name(s.name) for s in base.subs if isinstance(s, Symbol))
+            return Apply(node.start, node.end, f"call:{base.name}_{below}", (arg,))
+    return node
+
+
+def _as_cell(node: Node | None) -> Node | None:
+    """S_c(x)_i of a sheet is a cell of a call, though it looks like S_c times x_i, x in bold."""
+    if isinstance(node, Apply) and node.head == "product" and node.signs == ("", ""):
+        base, arg = node.args
+        if isinstance(base, Symbol) and isinstance(arg, Symbol) and base.subs and arg.subs and (
+                arg.bold and not base.bold):
+            call = _as_call(replace(node, args=(base, replace(arg, subs=()))))
+            return Apply(node.start, node.end, "cell", (call, *arg.subs))
     return node
 
 
@@ -198,9 +211,12 @@ class Room:
         draw = random.Random(self.part.name)
 
         def moved(value: Any) -> Any:
-            if isinstance(value, list | tuple):
-                return [moved(v) for v in value]
-            return Fraction(value) * Fraction(draw.randint(1001, 1019), 1010)
+            if not isinstance(value, list | tuple):
+                return Fraction(value) * Fraction(draw.randint(1001, 1019), 1010)
+            near = [moved(v) for v in value]
+            if any(isinstance(v, list) for v in near) or not sum(near):
+                return near  # a list keeps its sum: probabilities stay probabilities
+            return [v * sum(map(Fraction, value)) / sum(near) for v in near]
 
         given = {}
         for name, value in self.part.given.items():
@@ -220,6 +236,35 @@ class Room:
         mine = {h[1] for h, found in self.scope.definitions.items()
                 if any(d.after >= 0 for d in found)} | set(self.scope.via)
         return not mine or not any(names_in(n) & mine for n in nodes)
+
+    def said(self, at: int, *nodes: Node) -> Any:
+        """What the paper itself has defined that formulas at a place depend on; hashable.
+
+        Formulas for which this is the same mean the same, in whatever paper they stand. None where
+        that cannot be told.
+        """
+        if self.own or self.scope.flat or self.scope.seeds:
+            return None
+        theirs = {h: found for h, found in self.scope.definitions.items()
+                  if any(d.after >= 0 for d in found)}
+        if not theirs and not self.scope.via:
+            return ()
+        names = {name for n in nodes for name in names_in(n)}
+        found: dict[Any, list[Definition]] = {}
+        while True:
+            new = {h: d for h, d in theirs.items() if h[1] in names and h not in found}
+            if not new:
+                break
+            found |= new
+            names |= {name for ds in new.values() for d in ds for name in d.names}
+        if names & set(self.scope.via) or any(
+                d.value is not None for ds in found.values() for d in ds):
+            return None
+        rows: list[tuple[int, int, Any, Node | None, Node | None]] = [
+            (d.after, 1, h, d.node, d.body) for h, ds in found.items() for d in ds]
+        rows += [(at, 0, None, None, None)] if rows else []
+        return tuple((h, node and key(node), body and key(body)) for _, _, h, node, body in sorted(
+            rows, key=lambda r: r[:2]))
 
     def knows(self, form: Form) -> bool:
         """Whether a name means something here, before the paper says what."""
@@ -365,11 +410,12 @@ class House:
         questions = self.questions(context)
         near = list(dict.fromkeys(q.part for q in questions))
         deep = max((len(q.path) for q in questions), default=0) if len(near) == 1 else 0
+        sure = 1.2 if deep and len(context.path) >= deep else 0.9  # more than names alone can weigh
         ranked = []
         for k, (name, room) in enumerate(self.rooms.items()):
             score = room.score(names)
             if name in near:
-                score += 0.9 if len(near) == 1 else 0.5
+                score += sure if len(near) == 1 else 0.5
             if room is self.current and context.path[: len(self.since)] == self.since and (
                     deep <= len(self.since)):
                 score += 1.5

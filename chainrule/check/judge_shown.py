@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from chainrule.check.claims import Claim, Condition, Context, Side
 from chainrule.check.claims import Value as Shown
+from chainrule.check.judge_answers import Answers
 from chainrule.check.judge_configurations import LETTERS, configured
+from chainrule.check.judge_homes import under_path
 from chainrule.check.judge_rooms import Room
 from chainrule.check.judge_trials import FAILS, SHAPE, Outcome, Trials
 from chainrule.check.judge_words import shown
 from chainrule.check.paper import Paper
 from chainrule.check.rounding import printed
 from chainrule.check.sheet import Question, Sheet
-from chainrule.check.tree import Node, Remark
-from chainrule.check.values_names import key, plain_letter
+from chainrule.check.tree import Derivative, Node, Symbol
+from chainrule.check.values_names import form_of, plain_letter
 from chainrule.check.verdicts import Judged, Mistake
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class Case:
 
     `outcome` has both sides' values in one world; `test` tests another relation in the same place
     (`case.test(left, "=", right)`), `conditions` are those in force. `head` is the first side of
-    the chain, `question` what is asked there, if anything.
+    the chain, `question` what is asked there, if anything. `follows` marks a claim that is right
+    with the student's own values: only what was rounded too early is looked for.
     """
 
     claim: Claim
@@ -55,13 +58,14 @@ class Case:
     paper: Paper
     chain: tuple[Claim, ...] = ()
     judged: tuple[Judged, ...] = ()
+    follows: bool = False  # right with the student's own earlier values
 
     def test(self, left: Node, relation: str, right: Node) -> Outcome:
         """Whether another relation holds where the claim stands."""
         return self.trials.test(left, relation, right, self.conditions)
 
 
-class ShownValues:
+class ShownValues(Answers):
     """The part of the judge that knows what a lone matrix or number is for."""
 
     def _shown(self: Judge, value: Shown) -> None:
@@ -72,8 +76,12 @@ class ShownValues:
         words = " ".join((context.heading, context.before, context.after))
         claim = Claim(value.place, "is", Side(value.place, "", None, "words"), value.side,
                       "claim", context, -1, 0)
-        if context.path and context.path[-1][0] == "column" and self._setting(
-                context.path[-1][1], node, claim):
+        if isinstance(node, Symbol):
+            self._put(Judged(len(self.judged), claim, "name", ""))  # a lone name says nothing
+            return
+        if context.path and context.path[-1][0] == "column" and (
+                self._setting(context.path[-1][1], node, claim)
+                or self._column(context.path[-1][1], value, claim)):
             return
         question = self._named(words, context)
         near = [q for q in self.house.questions(context) if q.of]
@@ -106,6 +114,10 @@ class ShownValues:
         if found:
             self._found(number, claim, found, context, node)
             return
+        further = self._adjoint(near, value)
+        if further:
+            self._put(Judged(number, claim, "given", "", why=f"this is {further}"))
+            return
         if failed is not None and question is not None and question.ask != "text":
             outcome, trials = failed
             sides = self.memory.sides(question.of)
@@ -117,6 +129,41 @@ class ShownValues:
             return
         self._put(Judged(number, claim, "claim", "undecided",
                          why="it is not said what these numbers are"))
+
+    def _adjoint(self: Judge, near: list[Question], value: Shown) -> str:
+        """Which derivative that the sheet gives these numbers are, such as ∂L/∂V."""
+        node = value.side.node
+        parts = dict.fromkeys(q.part for q in near or self.house.questions(value.context))
+        for name in parts:
+            room = self.house.rooms.get(name)
+            if room is None or node is None:
+                continue
+            at = value.place.start
+            for top, below in room.part.adjoints.items():
+                for tensor in below:
+                    given = Derivative(at, at, Symbol(at, at, top), (Symbol(at, at, tensor),))
+                    if Trials(room, at).test(given, "=", node).holds:
+                        return f"∂{top}/∂{tensor}"
+        return ""
+
+    def _column(self: Judge, letter: str, value: Shown, claim: Claim) -> bool:
+        """A number in the column of something given, in a row of a table of values."""
+        near = [q for q in self.house.questions(value.context) if q.path and under_path(
+            value.context, q)]
+        room = self.house.rooms.get(near[0].part) if len(near) == 1 else None
+        node = value.side.node
+        if room is None or node is None or len(letter) != 1 or printed(node) is None:
+            return False
+        name = Symbol(value.place.start, value.place.start, letter)
+        asked = self.memory.sides(near[0].of) if near[0].of else ()
+        if asked and asked[0] is not None and plain_letter(asked[0]) == letter:
+            return False
+        form = form_of(name)
+        known = form is not None and bool(room.names.tensors(form))
+        if known and not Trials(room, value.place.start).test(name, "=", node).holds:
+            return False
+        self._put(Judged(len(self.judged), claim, "given", "", why=f"the column of {letter}"))
+        return True
 
     def _found(self: Judge, number: int, claim: Claim, name: str, context: Context,
                node: Node) -> None:
@@ -144,11 +191,22 @@ class ShownValues:
         """Take up `k = 8` as a part of a configuration."""
         question = self._configuration(claim.context)
         number = printed(node)
-        if question is None or number is None or letter not in LETTERS:
+        if number is None or letter not in LETTERS:
             return False
+        if question is None:
+            near = self.house.questions(claim.context)
+            said = near and all(q.ask == "configuration" or q.path != near[0].path for q in near)
+            if not said or all(q.ask != "configuration" for q in near) or len(
+                    claim.context.path) >= min(len(q.path) for q in near):
+                return False
+            self._put(Judged(len(self.judged), claim, "given", ""))  # for all that stand below
+            return True
         entry = self.settings.setdefault(question.id, {})
         if letter in entry and entry[letter][0] != number.value:
             return False
+        if letter in entry:  # said again: what stood there before repeats the question
+            at = next(k for k, j in enumerate(self.judged) if j.number == entry[letter][1])
+            self.judged[at] = replace(self.judged[at], kind="given", verdict="")
         entry[letter] = (number.value, len(self.judged))
         self._put(Judged(len(self.judged), claim, "claim", "undecided", question=question.id))
         return True
@@ -169,25 +227,6 @@ class ShownValues:
                     verdict=verdict if last or verdict != "wrong" else "undecided")
             if verdict != "undecided":
                 self.asked.setdefault(numbers[-1], []).append((question, verdict))
-
-    def _targets(self: Judge) -> None:
-        """Proofs whose statement stands in the paper as a right claim, whoever wrote which case."""
-        for question in self.sheet.questions:
-            sides = self.memory.sides(question.target) if question.target else ()
-            if len(sides) < 2 or sides[0] is None or sides[-1] is None:
-                continue
-            wanted = {_loose(sides[0]), _loose(sides[-1])}
-            heads: dict[int, Node | None] = {}
-            for j in self.judged:
-                c = j.claim
-                if c.link == 0:
-                    heads[c.chain] = c.left.node
-                head = heads.get(c.chain) if c.chain >= 0 else None
-                if j.verdict == "right" and head is not None and c.right.node is not None and (
-                        {_loose(head), _loose(c.right.node)} == wanted):
-                    found = self.asked.setdefault(j.number, [])
-                    if all(q is not question for q, _ in found):
-                        found.append((question, "right"))
 
     def _headings(self: Judge) -> None:
         """A heading under which all that fails holds in the other case is what is wrong."""
@@ -210,14 +249,6 @@ class ShownValues:
             for k, j in enumerate(self.judged):
                 if j.number in numbers:
                     self.judged[k] = replace(j, first=number)
-
-
-def _loose(node: Node) -> str:
-    """A formula whatever its case and its accents are."""
-    while isinstance(node, Remark):
-        node = node.body
-    text = repr(key(node)).lower()
-    return text.replace("_tilde", "_bar").replace("_hat", "_bar")
 
 
 __all__ = ["Case", "Chain", "ShownValues"]

@@ -28,8 +28,10 @@ from chainrule.check.sheet import Rounding
 from chainrule.check.tree import Apply, Node, Number, walk
 from chainrule.check.values import Unknown, Value, cells_of
 from chainrule.check.values_frames import Chooser, Frame, Need, readings
+from chainrule.check.values_laid import counts_examples
 from chainrule.check.values_names import key
 from chainrule.check.values_tree import Evaluator
+from chainrule.check.values_turns import at_odds
 from chainrule.check.worlds import World
 
 WANTED: Final = 3  # worlds that a claim has to hold in, where anything is drawn
@@ -48,6 +50,7 @@ class Trials(Places, Compare):
         self.numbers = room.memory.numbers
         self.base = 1
         self.fine = False
+        self.examples = False  # whether some label of the claim counts examples
         self.begun = self.numbers.work
         self.approximate = False
         self.invented: set[str] = set()
@@ -57,17 +60,18 @@ class Trials(Places, Compare):
         """An evaluator at this place."""
         e = Evaluator(world, self.room.scope, chooser, self.base, student)
         e.place = self.place
-        e.fine = self.fine
+        e.fine, e.examples = self.fine, self.examples
         return e
 
     def test(self, left: Node, relation: str, right: Node, conditions: Sequence[Node] = (),
              student: bool = False) -> Outcome:
         """Whether `left relation right` holds wherever the conditions do."""
         remembered = None
-        if not student and self.room.steady(left, right, *conditions):
+        said = None if student else self.room.said(self.place, left, right, *conditions)
+        if said is not None:
             remembered = (self.room.made, key(left), relation, key(right),
-                          tuple(map(key, conditions)), self.rule)
-            known = self.room.memory.outcomes.get(remembered)
+                          tuple(map(key, conditions)), self.rule, said)
+            known: Outcome | None = self.room.memory.outcomes.get(remembered)
             if known is not None:
                 return replace(known, bound=dict(known.bound))
         outcome = self._tested(left, relation, right, conditions, student)
@@ -79,6 +83,8 @@ class Trials(Places, Compare):
                 student: bool) -> Outcome:
         """The test itself; indices count from 1, or from 0 where that does not do."""
         self.base, self.fine = 1, False
+        self.examples = any(counts_examples(n, self.room.names) for s in (left, right)
+                            for n in walk(s))
         self.begun = self.numbers.work
         outcome = self._test(left, relation, right, conditions, student)
         if outcome.verdict in (UNKNOWN, FAILS) and outcome.kind == "base":
@@ -86,6 +92,12 @@ class Trials(Places, Compare):
             again = self._test(left, relation, right, conditions, student)
             self.base = 1
             if again.verdict != UNKNOWN:
+                return again
+        elif outcome.verdict == UNKNOWN and outcome.kind == "range":
+            self.base = 0
+            again = self._test(left, relation, right, conditions, student)
+            self.base = 1
+            if again.holds:
                 return again
         return outcome
 
@@ -224,7 +236,7 @@ class Trials(Places, Compare):
                 if isinstance(lv, Unknown) or isinstance(rv, Unknown):
                     continue
                 if any(rmade.get(w, a) != a for w, a in lmade.items()
-                       if isinstance(w, tuple) and w[0] == "name"):
+                       if isinstance(w, tuple) and w[0] == "name") or at_odds(lmade, rmade):
                     continue
                 result, rounding = self.related(lv, relation, rv, place, (world, left, right,
                                                                           lmade, rmade, student))
@@ -258,10 +270,13 @@ class Trials(Places, Compare):
     def _quick(self, world: World, left: Node, relation: str, right: Node, place: Place,
                student: bool) -> Outcome | None:
         """What the likeliest readings say, where they agree."""
+        mine, other = Chooser(), Chooser()
         try:
-            lv = self._run_once(world, left, place, Chooser(), student)
-            rv = self._run_once(world, right, place, Chooser(), student)
+            lv = self._run_once(world, left, place, mine, student)
+            rv = self._run_once(world, right, place, other, student)
         except Unknown:
+            return None
+        if at_odds(mine.made, other.made):
             return None
         result, _ = self.related(lv, relation, rv, place, (world, left, right, {}, {}, student))
         return Outcome(HOLDS, lv, rv, world=world) if result == HOLDS else None

@@ -52,6 +52,8 @@ def number_text(x: Any, rule: Rounding | None = None) -> str:
         decimals = max(twos, fives)
         if left == 1 and decimals <= 8:
             return _decimal(x, decimals)
+    if x == 0:
+        return "0"
     if x - x != 0:
         return str(x).replace("-", "−").replace("+inf", "∞").replace("inf", "∞")
     if rule is not None and rule.decimals is not None:

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from chainrule.check.judge import judge
+from chainrule.check.judge import Memory, judge
+from chainrule.check.mistakes_explain import explain
 from chainrule.check.read import read_claims, read_paper
 from chainrule.check.report_findings import hint as mistake_hint
 from chainrule.check.report_math import claim_math
@@ -31,7 +32,7 @@ from chainrule.check.sheet_personal import personalised
 from chainrule.check.sheet_text import Filler, value_math
 from chainrule.check.sheet_typeset import typeset
 from chainrule.check.sheet_values import array, known, nested, value_of
-from chainrule.check.verdicts import Report
+from chainrule.check.verdicts import Judged, Report
 from chainrule.document.blocks import Block, Document, Heading, Prose, p
 from chainrule.document.mathtree import Identifier, row
 from chainrule.document.notation import Notation
@@ -44,6 +45,9 @@ Outcome = Literal["solved", "step", "wrong", "undecided", "unread"]
 Judge = Callable[[Sheet, str, str], Report]
 _STEPS: Final = 200
 _NAME: Final = re.compile(r"[^\W\d]\w*")
+_BRACES: Final = re.compile(r"[{}\s]")
+_SHAPES: Final = re.compile(r"the left side is (one number|a (?:list|.* matrix|.* array).*), "
+                            r"the right side is (?:one number|a .*)")
 _STATED: Final = re.compile(r"[^\W\d][^+*=]*=|[\\∂(][^+*=]*=")  # a name, and what it is
 _ROWS: Final = re.compile(r"\[\s*(\[.*\])\s*\]", re.DOTALL)
 
@@ -95,6 +99,7 @@ class Practice:
     judge: Judge | None = None
     solved: int = 0
     exercise: Exercise = field(init=False)
+    memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
         ids = [q.id for q in self.sheet.questions]
@@ -185,13 +190,14 @@ class Practice:
         step = formula(typed, now.asked, bool(now.steps) and not now.wanted)
         steps = (*now.steps, step)
         text = paper_of(now.sheet, now.question, (*now.given, *steps))
-        report = (self.judge or _judged)(now.sheet, text, now.student)
+        report = (self.judge or self._judged)(now.sheet, text, now.student)
         new = [j for j in report.judged if j.verdict]
         wrong = next((j for j in new if j.verdict == "wrong"), None)
         if wrong is not None:
-            return _said("wrong", claim_math(wrong.claim), " is not right. ", mistake_hint(wrong))
+            return _said("wrong", claim_math(wrong.claim), " is not right. ", _advice(wrong))
         marked = next((q for q in report.questions if q.question == now.question.id), None)
-        if marked is not None and marked.most and marked.points >= marked.most:
+        full = marked is not None and bool(marked.most) and marked.points >= marked.most
+        if full and not now.wanted:  # of a table every row is wanted
             self.solved += 1
             self.skip()
             return _said("solved", "Right.")
@@ -202,7 +208,7 @@ class Practice:
             return _said("unread", "No step was found in that. Write a formula, such as ",
                          "y = 2*3 + 1.")
         wanted = now.wanted
-        if wanted and step.split("=")[0].strip() == wanted[0]:
+        if wanted and _BRACES.sub("", step.split("=")[0]) == _BRACES.sub("", wanted[0]):
             wanted = wanted[1:]
             if not wanted:
                 self.solved += 1
@@ -212,6 +218,10 @@ class Practice:
         if not wanted:
             return _said("step", "Right so far. Go on from there.")
         return Feedback("step", Document("", (p("Right."), self.row())))
+
+    def _judged(self, sheet: Sheet, text: str, student: str) -> Report:
+        paper = read_paper(text, "answer.md")
+        return judge(sheet, paper, read_claims(paper), student, explain, self.memory)
 
     def _chosen(self, typed: str) -> Feedback:
         right = self.exercise.question.options.get("right")
@@ -299,12 +309,24 @@ def formula(typed: str, of: str, goes_on: bool = False) -> str:
     'U = \\begin{bmatrix} 8 & 6 \\\\ -0.5 & 1 \\end{bmatrix}'
     """
     text = " ".join(typed.strip().strip("$").split())
-    text = _matrix(text) or text
+    text = _matrix(text) or _indexed(text)
     if text.startswith("="):
         return text if goes_on else f"{of} {text}".strip()
     if not of or _STATED.match(text):
         return text
     return f"= {text}" if goes_on else f"{of} = {text}"
+
+
+def _indexed(text: str) -> str:
+    """Names as they are typed, x1 and v-1, with their indices; LaTeX is left as it is.
+
+    >>> _indexed("z = relu(y1 + x0)"), _indexed("v-1 = x1"), _indexed("dL/dv1 = 2*w1")
+    ('z = relu(y_{1} + x_{0})', 'v_{-1} = x_{1}', 'dL/dv_{1} = 2*w_{1}')
+    """
+    if "\\" in text:
+        return text
+    text = re.sub(r"(?<!\w)([A-Za-z])-1(?=\s*=)", r"\1_{-1}", text)
+    return re.sub(r"(?<![\w.])(d?[A-Za-z])(\d{1,3})(?![\w.(])", r"\1_{\2}", text)
 
 
 def _matrix(text: str) -> str:
@@ -328,9 +350,12 @@ def paper_of(sheet: Sheet, question: Question, steps: tuple[str, ...]) -> str:
     return f"{label_text(sheet, question)}\n\n{shown}\n"
 
 
-def _judged(sheet: Sheet, text: str, student: str) -> Report:
-    paper = read_paper(text, "answer.md")
-    return judge(sheet, paper, read_claims(paper), student)
+def _advice(wrong: Judged) -> str:
+    """What helps on: what kind of thing is asked for, if it is that; else the mistake's hint."""
+    shapes = _SHAPES.fullmatch(wrong.why)
+    if shapes is not None and not wrong.mistakes:
+        return f"What is asked for is {shapes[1]}."
+    return mistake_hint(wrong)
 
 
 def _said(outcome: Outcome, *words: Any) -> Feedback:

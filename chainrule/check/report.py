@@ -12,6 +12,7 @@ value would do the work instead.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,7 +28,8 @@ from chainrule.check.report_findings import (
     sentence,
     why,
 )
-from chainrule.check.report_math import claim_math, quoted
+from chainrule.check.report_math import claim_math, in_one, quoted, tall, with_values
+from chainrule.check.rounding import printed
 from chainrule.check.verdicts import Judged, Marked, Report
 from chainrule.document.blocks import (
     Block,
@@ -35,6 +37,8 @@ from chainrule.document.blocks import (
     Column,
     Document,
     Inlines,
+    MathBlock,
+    Paragraph,
     Prose,
     Text,
     heading,
@@ -44,8 +48,11 @@ from chainrule.document.blocks import (
     strong,
     table,
 )
+from chainrule.document.blocks import plain as plain_text
 
 _PLAIN: Final = 4  # words of a reason that says no more than the verdict does
+_END: Final = re.compile(r"(?<=[.?!]) ")  # between two sentences
+_WIDE: Final = 48  # characters of a formula in the overview
 _LINES: Final = 40  # lines that a sentence names
 _SHOWN: Final = 12  # entries of a list in a short report
 
@@ -110,7 +117,11 @@ def _standing(found: Findings, q: Marked) -> Inlines:
     own = [j for j in found.by_question.get(q.question, ()) if j.verdict == "right"]
     if words != "right" or not own:
         return inlines(words)
-    return inlines("right: ", *claim_math(own[-1].claim), f" (line {found.line_of(own[-1])})")
+    line = f"(line {found.line_of(own[-1])})"
+    math = claim_math(own[-1].claim)
+    if len(plain_text(math)) > _WIDE and not tall(math):
+        return inlines(f"right {line}")
+    return inlines("right: ", *math, f" {line}")
 
 
 def _to_be_told(found: Findings, q: Marked) -> bool:
@@ -125,14 +136,17 @@ def standing(found: Findings, q: Marked) -> str:
     own = found.by_question.get(q.question, ())
     wrong = first_wrong(own)
     if wrong is not None:
-        return f"first wrong step in line {found.line_of(wrong)}"
+        what = "right, but for a slip" if q.most and q.points >= q.most else "first wrong step"
+        return f"{what} in line {found.line_of(wrong)}"
     if q.undecided:
         return "for a person to decide"
     if not own and not q.points:
         return q.why if "person" in q.why else "no answer found"
     if any(j.verdict == "follows" for j in own):
         return "right, but for an earlier mistake"
-    return "right" if q.points >= q.most else "not complete"
+    if q.points >= q.most:
+        return "right"
+    return q.why if own and not q.points and len(q.why.split()) > _PLAIN else "not complete"
 
 
 def _question(found: Findings, q: Marked, audience: Audience, limit: int) -> list[Block]:
@@ -158,44 +172,123 @@ def _question(found: Findings, q: Marked, audience: Audience, limit: int) -> lis
 def _right(found: Findings, right: Sequence[Judged], all_right: bool) -> list[Prose]:
     """What is right, in one line: the last such step stands for those before it."""
     last = right[-1]
-    shown: list[Prose] = [*claim_math(last.claim), f" (line {found.line_of(last)})"]
+    line = f"line {found.line_of(last)}"
+    math = claim_math(last.claim)
+    shown: list[Prose] = [line] if tall(math) else [*math, f" ({line})"]
     if len(right) == 1:
         return ["Right: ", *shown, "."]
     if all_right:
         return ["Right: ", *shown, f" and {number(len(right) - 1, 'step')} before it."]
-    return [f"Right: {len(right)} steps, the last ", *shown, "."]
+    return [f"Right: {len(right)} steps, the last ", "in " if tall(math) else "", *shown, "."]
 
 
 def _marks(found: Findings, own: Sequence[Judged], audience: Audience, limit: int) -> list[Block]:
     """The first wrong step set off, then what else is wrong, what follows, what is open."""
     blocks: list[Block] = []
     wrong = [j for j in own if j.verdict == "wrong"]
+    told: set[str] = set()
     if wrong:
-        blocks.append(p(strong("First wrong step"), ", ",
-                        *remark(found, wrong[0], audience, "line")))
+        lead = (strong("First wrong step"), f", line {found.line_of(wrong[0])}: ")
+        blocks += _told(found, wrong[0], audience, lead, told)
     follows = [j for j in own if j.verdict == "follows"]
-    plain = [j for j in follows if audience == "student" or not _tells_more(j)]
-    if plain and limit == _SHOWN:
+    if limit == _SHOWN:
+        plain = [j for j in follows if audience == "student" or not _tells_more(j)]
+        blocks += [p(f"{_lines(found, plain)}: right but for an earlier mistake.")] if plain else []
         follows = [j for j in follows if j not in plain]
-        blocks.append(p(f"{_lines(found, plain)}: right but for an earlier mistake."))
+        for why, same in _alike(follows):
+            blocks.append(p(f"{_lines(found, same)} from line "
+                            f"{found.line_of(found.by_number[why[0]])}: {sentence(why[1], False)}"))
+            follows = [j for j in follows if j not in same]
+    undecided = [j for j in own if j.verdict == "undecided"]
+    if undecided and audience == "student" and limit == _SHOWN:
+        lines = [str(k) for k in dict.fromkeys(found.line_of(j) for j in undecided)]
+        blocks.append(p(f"A person looks at {'line' if len(lines) == 1 else 'lines'} "
+                        f"{_and(lines)}."))
+        undecided = []
     for title, entries in (
         ("Also wrong:", wrong[1:]),
         ("What follows, from an earlier mistake:", follows),
-        ("Not decided; a person has to look:", [j for j in own if j.verdict == "undecided"]),
+        ("Not decided; a person has to look:", undecided),
         ("Not read:", [j for j in own if j.verdict == "unread"]),
     ):
-        if not entries:
-            continue
-        shown: list[Prose] = [remark(found, j, audience) for j in entries[:limit]]
-        if len(entries) > limit:
-            shown.append(f"and {len(entries) - limit:,} more")
-        blocks += [p(title), items(*shown)]
+        if entries:
+            blocks += [p(title), *_list(found, entries, audience, limit, told)]
     return blocks
 
 
+def _list(found: Findings, entries: Sequence[Judged], audience: Audience, limit: int,
+          told: set[str]) -> list[Block]:
+    """Remarks as points of a list; those with matrices in them between the points."""
+    blocks: list[Block] = []
+    points: list[Prose] = []
+    for j in entries[:limit]:
+        made = _told(found, j, audience, (f"Line {found.line_of(j)}: ",), told)
+        if len(made) == 1 and isinstance(made[0], Paragraph):
+            points.append(made[0].inlines)
+            continue
+        blocks += [items(*points), *made] if points else made
+        points = []
+    if len(entries) > limit:
+        points.append(f"and {len(entries) - limit:,} more")
+    return [*blocks, items(*points)] if points else blocks
+
+
+def _told(found: Findings, judged: Judged, audience: Audience, lead: Sequence[Prose],
+          told: set[str]) -> list[Block]:
+    """A remark as a paragraph, or in lines of their own for what is tall; each reason once."""
+    math = claim_math(judged.claim)
+    words = verdict_words(found, judged, audience)
+    reason = plain_text(inlines(*words[1:]))
+    if judged.verdict == "wrong" and len(reason.split()) > _PLAIN and reason in told:
+        words = [" is wrong for the same reason."]
+    told.add(reason)
+    if not tall(math):
+        return _lines_apart(inlines(*lead, *math, *words))
+    return [p(*lead), MathBlock(in_one(math)), *_lines_apart(inlines("This", *words))]
+
+
+def _lines_apart(content: Inlines) -> list[Block]:
+    """Running text; each sentence with a matrix in it on lines of its own."""
+    if not tall(content):
+        return [Paragraph(content)]
+    sentences: list[list[Prose]] = [[]]
+    for part in content:
+        if not isinstance(part, Text):
+            sentences[-1].append(part)
+            continue
+        pieces = _END.split(part.text)
+        sentences[-1].append(pieces[0])
+        sentences += [[piece] for piece in pieces[1:]]
+    blocks: list[Block] = []
+    prose: list[Prose] = []
+    for said in sentences:
+        if tall(inlines(*said)):
+            blocks += [p(*prose)] if prose else []
+            blocks.append(MathBlock(in_one(inlines(*said))))
+            prose = []
+        elif said and plain_text(inlines(*said)).strip():
+            prose += [" " if prose else "", *said]
+    return [*blocks, p(*prose)] if prose else blocks
+
+
 def _tells_more(judged: Judged) -> bool:
-    """Whether a claim that follows has a reason of its own: rounding, another case."""
-    return bool(judged.why) and not judged.why.startswith("follows")
+    """Whether a claim that follows has a reason of its own: rounding, another case, a value."""
+    return _off(judged) or (bool(judged.why) and not judged.why.startswith("follows"))
+
+
+def _off(judged: Judged) -> bool:
+    """Whether the number of a claim that follows is not the one that it ought to be."""
+    return bool(judged.expected) and judged.expected != judged.found and (
+        printed(judged.claim.right.node) is not None) and "own earlier value" in judged.why
+
+
+def _alike(claims: Sequence[Judged]) -> list[tuple[tuple[int, str], list[Judged]]]:
+    """Claims that follow from the same one for the same reason, where there are several."""
+    found: dict[tuple[int, str], list[Judged]] = {}
+    for j in claims:
+        if j.first is not None and not _off(j):
+            found.setdefault((j.first, j.why), []).append(j)
+    return [(why, same) for why, same in found.items() if len(same) > 1]
 
 
 def _lines(found: Findings, claims: Sequence[Judged]) -> str:
@@ -204,24 +297,26 @@ def _lines(found: Findings, claims: Sequence[Judged]) -> str:
     return f"Line {lines[0]} follows" if len(lines) == 1 else f"Lines {_and(lines)} follow"
 
 
-def remark(found: Findings, judged: Judged, audience: Audience, line: str = "Line") -> Inlines:
-    """What there is to say of one claim: its line, itself, the verdict, why or a hint."""
-    said: list[Prose] = [f"{line} {found.line_of(judged)}: ", *claim_math(judged.claim)]
-    return inlines(*said, *verdict_words(found, judged, audience))
-
-
 def verdict_words(found: Findings, judged: Judged, audience: Audience) -> list[Prose]:
     """The verdict with its reason, to stand behind a claim."""
     teacher = audience == "teacher"
     earlier = None if judged.first is None else found.by_number.get(judged.first)
     if judged.verdict == "wrong":
-        said: list[Prose] = [" is wrong. ", why(judged) if teacher else hint(judged)]
-        if teacher and judged.expected and judged.expected not in why(judged):
-            said.append(f" Right is {judged.expected}.")
+        if not teacher:
+            return [" is wrong. ", hint(judged)]
+        told = why(judged)
+        said: list[Prose] = [" is wrong. ", *with_values(told)]
+        if judged.expected and judged.expected not in told:
+            said += [" Right is ", *with_values(f"{judged.expected}.")]
         return said
     if judged.verdict == "follows":
         tail = "" if earlier is None else f" from line {found.line_of(earlier)}"
+        if earlier is None and "earlier value" in judged.why:
+            tail = " from an earlier value"
         told = judged.why.strip() if teacher else ""
+        if _off(judged) and teacher:
+            return [f" follows{tail}; without the mistake it is ",
+                    *with_values(f"{judged.expected}.")]
         if told.startswith("follows"):
             return [f" {sentence(told, False)}"]
         return [f" follows{tail}" + (f": {sentence(told, False)}" if told else ".")]

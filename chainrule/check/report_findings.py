@@ -17,12 +17,16 @@ from typing import Final, Literal
 
 from chainrule.check.claims import Claim, Unread
 from chainrule.check.paper import Paper, Place
+from chainrule.check.rounding import printed_cells
 from chainrule.check.verdicts import Judged, Marked, Report
 
 Audience = Literal["teacher", "student"]
 AUDIENCES: Final[tuple[Audience, ...]] = ("teacher", "student")
 SIGNS: Final = {"right": "✓", "wrong": "✗", "follows": "↳", "undecided": "?", "unread": "–", "": ""}
 _LABEL: Final = re.compile(r"\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5}")
+_SIDES: Final = re.compile(r"the left side is (.{1,800}), the right side is (.{1,800})")
+_ROUNDINGS: Final = frozenset({"too-few-decimals", "truncation", "rounding"})
+_SAME: Final = 24  # characters that two reasons have in common if they say the same
 _GENERIC: Final = "The two sides are not equal: work this step again."
 _WRONG_KIND: Final = {
     "condition": "This does not hold for what stands below it: check the condition.",
@@ -157,11 +161,21 @@ def _tells(said: str, expected: str) -> bool:
 
 
 def why(judged: Judged) -> str:
-    """Why a claim is wrong, in a teacher's words: the likeliest mistake, else the verdict's."""
-    said = [judged.mistakes[0].why] if judged.mistakes else []
-    if judged.why and (not said or judged.why not in said[0]):
-        said.insert(0, judged.why)
-    return " ".join(map(sentence, filter(str.strip, said)))
+    """Why a claim is wrong, in a teacher's words: the verdict's reason, then the likeliest mistake.
+
+    One of them is enough where both would say the same: how a number was rounded, which case it is.
+    """
+    said = judged.why.strip()
+    sides = _SIDES.fullmatch(said)
+    if sides is not None and sides[2] == judged.found and printed_cells(
+            judged.claim.right.node) is not None:
+        said = f"it is {sides[1]}"  # what the paper has stands in the claim already
+    found = judged.mistakes[0].why.strip() if judged.mistakes else ""
+    if not found or found in said or (said and judged.mistakes[0].kind in _ROUNDINGS):
+        return sentence(said) if said else ""
+    if not said or said[:_SAME] == found[:_SAME] or said in found:
+        return sentence(found)
+    return f"{sentence(said)} {sentence(found)}"
 
 
 def sentence(words: str, capital: bool = True) -> str:

@@ -14,7 +14,9 @@ be read is quoted as it stands.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from dataclasses import fields, is_dataclass
 from typing import Final
 
 from chainrule.check.claims import Claim, Side
@@ -34,11 +36,13 @@ from chainrule.check.tree import (
     Symbol,
 )
 from chainrule.document import mathtree as m
-from chainrule.document.blocks import Code, Inlines, inlines
+from chainrule.document.blocks import Code, Inlines, Prose, inlines
 from chainrule.document.mathnodes import COMBINING
 from chainrule.errors import visible
 
 QUOTED: Final = 160  # characters of a formula that is quoted as it stands
+_NESTED: Final = re.compile(r"\[\[[^\[\]]{1,400}\](?:, ?\[[^\[\]]{1,400}\]){0,20}\]")
+_ROW: Final = re.compile(r"\[([^\[\]]*)\]")
 _DEPTH: Final = 60  # brackets inside each other that are typeset
 _CELLS: Final = 400  # cells of a matrix that is typeset
 _PARTS: Final = 120  # parts of a sum or a product that are typeset
@@ -96,6 +100,56 @@ def claim_math(claim: Claim) -> Inlines:
     return inlines(side(claim.left), f" {sign or 'is '}", side(claim.right))
 
 
+def tall(content: Inlines) -> bool:
+    """Whether running text has mathematics of several lines in it: a matrix, cases."""
+    return any(isinstance(part, m.Math) and _tall(part) for part in content)
+
+
+def _tall(math: m.Math) -> bool:
+    if isinstance(math, m.Matrix | m.Cases) and len(math.rows) > 1:
+        return True
+    parts = list(_parts_of(math))
+    while parts:
+        part = parts.pop()
+        if isinstance(part, tuple):
+            parts += part
+        elif isinstance(part, m.Math) and _tall(part):
+            return True
+    return False
+
+
+def _parts_of(math: m.Math) -> tuple[object, ...]:
+    """The fields of a piece of mathematics."""
+    if not is_dataclass(math):
+        return ()
+    return tuple(getattr(math, f.name) for f in fields(math))
+
+
+def in_one(content: Inlines) -> m.Math:
+    """Running text with mathematics in it as one formula, to stand on lines of its own."""
+    return m.Row(tuple(part if isinstance(part, m.Math) else m.Words(part.text)
+                       for part in content))
+
+
+def with_values(words: str) -> Inlines:
+    """Words with the matrices in them typeset: those written as [[8, 6], [0, −1]].
+
+    >>> [type(part).__name__ for part in with_values("it is [[8, 6], [0, −1]], not 3")]
+    ['Text', 'Matrix', 'Text']
+    """
+    found: list[Prose] = []
+    at = 0
+    for nested in _NESTED.finditer(words):
+        rows = [[c.strip().replace("−", "-") for c in row.split(",")]
+                for row in _ROW.findall(nested[0][1:-1])]
+        if len({len(row) for row in rows}) != 1:
+            continue
+        found += [words[at : nested.start()],
+                  m.Matrix(tuple(tuple(m.Num(c) for c in row) for row in rows))]
+        at = nested.end()
+    return inlines(*found, words[at:])
+
+
 def quoted(source: str) -> str:
     """A piece of a paper in one line, cut where it is long.
 
@@ -150,12 +204,24 @@ def _symbol(node: Symbol, depth: int) -> m.Math:
         base = m.Accent(base, accent)
     # a label stands in brackets, so that nobody takes it for a power
     sup = None if node.label is None else m.Fence(_typeset(node.label, depth))
-    sub = _commas(node.subs, depth) if node.subs else None
+    sub = _subscripts(node.subs, depth) if node.subs else None
     if sub is not None and sup is not None:
         return m.Both(base, sub, sup)
     if sub is not None:
         return m.Subscript(base, sub)
     return base if sup is None else m.Power(base, sup)
+
+
+def _subscripts(subs: tuple[Node, ...], depth: int) -> m.Math:
+    """Subscripts as they stand: the k0 of w_{k0} is two of them, and no product."""
+    flat: list[Node] = []
+    for sub in subs:
+        close = isinstance(sub, Apply) and sub.head == "product" and not any(
+            sign.strip() for sign in sub.signs)
+        flat += sub.args if isinstance(sub, Apply) and close else (sub,)
+    if len(flat) > len(subs) and len(subs) == 1:
+        return m.Row(tuple(_typeset(n, depth) for n in flat))
+    return _commas(subs, depth)
 
 
 def _without_accent(name: str) -> tuple[str, str]:

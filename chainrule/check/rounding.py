@@ -54,12 +54,26 @@ def printed(node: Node | None) -> Printed | None:
             node = node.rows[0][0]
         else:
             break
+    if isinstance(node, Apply) and node.head in ("frac", "product") and len(node.args) == 2:
+        return _tenths(node, sign, scale)
     if not isinstance(node, Number) or not re.fullmatch(r"\d+(\.\d*)?|\.\d+", node.text):
         return None
     whole, _, after = node.text.partition(".")
     digits = len((whole + after).lstrip("0"))
     value = sign * Fraction(node.text + ("0" if node.text.endswith(".") else ""))
     return Printed(value / 10**scale, len(after) + scale, digits)
+
+
+def _tenths(node: Apply, sign: int, scale: int) -> Printed | None:
+    """701/1000 is another way to print 0.701; None for any other quotient."""
+    top, below = node.args
+    if not isinstance(top, Number) or not isinstance(below, Number) or not (
+            node.head == "frac" or node.signs[-1] == "/") or not (
+            re.fullmatch(r"\d{1,30}", top.text) and re.fullmatch(r"10{1,30}", below.text)):
+        return None
+    decimals = len(below.text) - 1 + scale
+    value = sign * Fraction(int(top.text), 10**decimals)
+    return Printed(value, decimals, len(top.text.lstrip("0")))
 
 
 def printed_cells(node: Node | None) -> list[Printed] | None:
@@ -69,6 +83,10 @@ def printed_cells(node: Node | None) -> list[Printed] | None:
         return [one]
     while isinstance(node, Remark):
         node = node.body
+    if isinstance(node, Apply) and node.head == "transpose":  # a list turned round
+        turned = node.args[0]
+        if isinstance(turned, Matrix) and 1 in (len(turned.rows), len(turned.rows[0])):
+            node = turned
     if not isinstance(node, Matrix):
         return None
     found = []
@@ -123,7 +141,8 @@ def _magnitude(size: Any) -> int:
 def _cut(true: Any, shown: Printed) -> bool:
     """Whether the printed number is the true one with its further digits cut off."""
     scaled = abs(true) * 10**shown.decimals
-    return int(scaled) == abs(shown.value) * 10**shown.decimals and (true < 0) == (shown.value < 0)
+    return bool(int(scaled) == abs(shown.value) * 10**shown.decimals) and (
+        bool(true < 0) is (shown.value < 0))
 
 
 def rounded_literals(node: Node) -> list[tuple[Number, Fraction]]:

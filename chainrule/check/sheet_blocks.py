@@ -183,6 +183,9 @@ class _Cutter:
             inner = self.line()
             if inner.rstrip() == _FENCE:
                 return Block(words[0], name or "main", self.text[start:end], start, here)
+            opened = inner[len(_FENCE):].split()
+            if inner.startswith(_FENCE) and opened and opened[0] in KINDS:
+                break  # the next block begins inside this one
         raise InputError("this block is not closed", place, "a line of three backticks ends it")
 
 

@@ -81,9 +81,10 @@ def file_name(student: str) -> str:
 
 
 def make_class(sheet: Sheet, students: Sequence[str], formats: Sequence[str] = ("markdown",),
-               work: bool = True) -> Iterator[Made]:
+               work: bool = True, sheets: bool = True) -> Iterator[Made]:
     """The files of a class, a student after the other: `sheets/…`, `keys/…`, `json/…`.
 
+    Without `sheets` the keys and the data alone.
     Raises `InputError` where two students' files would have one name, or a student's numbers do
     not follow from what they are called by.
     """
@@ -98,18 +99,19 @@ def make_class(sheet: Sheet, students: Sequence[str], formats: Sequence[str] = (
     for student in students:
         name = file_name(student)
         try:
-            yield from _one(sheet, student, name, formats, work, kept)
+            yield from _one(sheet, student, name, formats, work, kept, sheets)
         except InputError as error:
             error.message = f"{student:.60}: {error.message}"
             raise
 
 
 def _one(sheet: Sheet, student: str, name: str, formats: Sequence[str], work: bool,
-         kept: dict[str, list[Block]]) -> Iterator[Made]:
-    page = student_sheet(sheet, student)
+         kept: dict[str, list[Block]], sheets: bool) -> Iterator[Made]:
+    page = student_sheet(sheet, student) if sheets else None
     key = model_answer(sheet, student, work, kept)
     for kind in formats:
-        yield Made(f"sheets/{name}{SUFFIXES[kind]}", render(page, kind), student)
+        if page is not None:
+            yield Made(f"sheets/{name}{SUFFIXES[kind]}", render(page, kind), student)
         yield Made(f"keys/{name}{SUFFIXES[kind]}", render(key, kind), student)
     data = json.dumps(answers_json(sheet, student), ensure_ascii=False, indent=1, allow_nan=False)
     yield Made(f"json/{name}.json", data + "\n", student)

@@ -8,21 +8,25 @@ holds the same values, so checking it finds everything right.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
-from chainrule.check.sheet import Question, Sheet
+from chainrule.check.sheet import Part, Question, Sheet
+from chainrule.check.sheet_chain import lines, trace_lines
 from chainrule.check.sheet_making import label, stated, title, whose
 from chainrule.check.sheet_markdown import blocks, running
 from chainrule.check.sheet_personal import personalised
+from chainrule.check.sheet_rows import markdown_of, table_blocks, table_markdown
 from chainrule.check.sheet_text import Filler
 from chainrule.check.sheet_typeset import typeset
 from chainrule.check.sheet_values import known, nested
-from chainrule.check.sheet_work import working
+from chainrule.check.sheet_work import derived, open_sizes, working
 from chainrule.count.configurations import Solutions
 from chainrule.count.known import layer, sizes
 from chainrule.document.blocks import (
     Block,
+    Chain,
     Document,
     MathBlock,
     Paragraph,
@@ -32,13 +36,14 @@ from chainrule.document.blocks import (
     strong,
 )
 from chainrule.document.mathnodes import Math, Op, Row
-from chainrule.document.mathtree import latex, separated
+from chainrule.document.mathtree import latex, row, separated
 from chainrule.errors import ChainruleError, MissingValueError
 from chainrule.evaluate.values import CellArray
 from chainrule.lang.expr import Expr
 from chainrule.lang.printing import expression_text
 
 SCHEMA: Final = 1
+_BARE: Final = re.compile(r"(?:\s*\$\$[^$=]+=\s*\{\{[^{}]+\}\}\s*\$\$\s*)*")  # values, no working
 
 
 def model_answer(sheet: Sheet, student: str = "", work: bool = True,
@@ -53,8 +58,6 @@ def model_answer(sheet: Sheet, student: str = "", work: bool = True,
     own = personalised(sheet, student)
     filler = Filler(own)
     found: list[Block] = [*whose(own, student)]
-    if work:
-        found.append(p("The working counts cells from 0, as programs do."))
     for piece in own.body:
         if not piece.question:
             found += blocks(filler.fill(piece.text, piece.part, piece.start))
@@ -72,12 +75,17 @@ def _answered(sheet: Sheet, filler: Filler, question: Question, work: bool,
     part = sheet.parts[question.part]
     found: list[Block] = [p(strong("Answer"))]
     if question.answer:
-        found += blocks(filler.fill(question.answer, question.part), level=2)
+        found += blocks(filler.fill(question.answer, question.part,
+                                    asked=filler.asked(question)), level=2)
+    elif question.ask == "table" and not open_sizes(part):
+        found += table_blocks(trace_lines(part, question, filler.asked(question),
+                                          filler.values[part.name], filler.names(part.name)))
     elif question.ask != "text":
         found += _plain_answer(filler, question)
     if question.accept:
         found.append(note("also right: ", *separated(map(code, question.accept), ", ")))
-    worked = working(question, part, filler.digits(), kept) if work else []
+    worked = working(question, part, filler.asked(question), filler.values[part.name],
+                     before(sheet, question), filler.names(question.part), kept) if work else []
     if worked:
         found += [p(strong("Working")), *worked]
     if question.ask == "text":
@@ -110,7 +118,8 @@ def _plain_answer(filler: Filler, question: Question) -> list[Block]:
 def _made(filler: Filler, question: Question) -> Math | str | None:
     value = answer_value(filler, question)
     if value is not None:
-        shown = filler.shown(value, filler.sheet.parts[question.part])
+        shown = filler.shown(value, filler.sheet.parts[question.part],
+                             asked=filler.asked(question))
         return Row((typeset(question.of), Op("="), shown)) if question.of else shown
     if question.target:
         return typeset(question.target)
@@ -237,14 +246,54 @@ def _labels(sheet: Sheet, before: tuple[tuple[str, str], ...],
             for kind, key in path[same:]]
 
 
+def before(sheet: Sheet, question: Question) -> tuple[Question, ...]:
+    """The questions that stand before one."""
+    return sheet.questions[: [q.id for q in sheet.questions].index(question.id)]
+
+
 def _written(filler: Filler, question: Question) -> str:
-    """The answer as Markdown."""
-    if question.answer:
-        return filler.fill(question.answer, question.part)
-    made = _made(filler, question)
-    if made is None:
-        return ""
-    return made if isinstance(made, str) else f"$${latex(made)}$$"
+    """The answer as Markdown, with its working where the sheet's author shows none."""
+    own = filler.fill(question.answer, question.part, asked=filler.asked(question))
+    if own and not _BARE.fullmatch(question.answer.strip()):
+        return own
+    worked = _worked(filler, question)
+    if worked and question.ask == "table":
+        return worked[0]
+    if not own:
+        made = _made(filler, question)
+        own = f"$${latex(made)}$$" if isinstance(made, Math) else made or ""
+    said = own.removeprefix("$$").partition("=")[0].strip()
+    if worked and not said.startswith("|") and worked[-1].startswith(f"$${said} ="):
+        return "\n\n".join(worked)
+    return "\n\n".join([*worked, own])
+
+
+def _worked(filler: Filler, question: Question) -> list[str]:
+    """The working of a value as a student writes it; nothing where there is none to be written."""
+    part = filler.sheet.parts[question.part]
+    if question.ask == "table":
+        if open_sizes(part):
+            return []
+        return [table_markdown(trace_lines(part, question, filler.asked(question),
+                                           filler.values[part.name], filler.names(part.name)))]
+    if question.ask in ("derivation", "proof", "closed"):
+        return shown_steps(question, part, filler)
+    if question.ask != "value" or open_sizes(part):
+        return []
+    found = lines(part, question, filler.asked(question), filler.values[part.name],
+                  before(filler.sheet, question), filler.names(question.part))
+    whole = found and not found[-1].steps and len(found) > 1
+    return markdown_of(found[:-1] if whole else found)
+
+
+def shown_steps(question: Question, part: Part, filler: Filler) -> list[str]:
+    """A derivation as a student writes it down; nothing where none can be made."""
+    try:
+        made = derived(question, part, filler.asked(question))
+    except ChainruleError:  # what cannot be shown has its statement alone
+        return []
+    return [f"$${latex(row(b.lhs, *(x for k in b.links for x in (k.relation, k.math))))}$$"
+            for b in made if isinstance(b, Chain)]
 
 
 def try_answer(sheet: Sheet, question: Question, filler: Filler) -> ChainruleError | None:

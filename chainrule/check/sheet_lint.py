@@ -94,11 +94,15 @@ class _Linter:
         for question in self.sheet.questions:
             yield from self.unanswered(question)
         students = self.students()
+        told: set[str] = set()
         for k, student in enumerate(students):
             try:
                 own = personalised(self.sheet, student)
             except ChainruleError as error:
-                yield _of(error, "", self.parts_start(), self.sheet)
+                what = error.message.replace(student, "…")
+                if what not in told:  # the same trouble for each of them is told once
+                    told.add(what)
+                    yield _of(error, "", self.parts_start(), self.sheet)
                 continue
             yield from self.degenerate(own, student)
             yield from self.values(own, student, first=k == 0)

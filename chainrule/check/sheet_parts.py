@@ -13,6 +13,7 @@ each student gets numbers of their own. Five keys are no inputs:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -64,10 +65,19 @@ def read_part(whole: Cut, half: Half) -> tuple[Part, dict[str, Mapping[str, Any]
     if half.notation is not None:
         lines = [line.strip() for line in half.notation.text.splitlines()]
         part = replace(part, notation=tuple(
-            n for n in lines if n and not n.startswith(("#", "%"))))
+            _words_whole(n, part) for n in lines if n and not n.startswith(("#", "%"))))
     if half.given is None:
         return replace(part, free=_open(part, {}, {}, {})), {}
     return _Given(whole, half.given, part).read()
+
+
+def _words_whole(line: str, part: Part) -> str:
+    """A definition in which a name of the program that is a word, CE, is no product C·E."""
+    for name in part.program.tensors if part.program is not None else ():
+        if len(name) > 1 and name.isalpha() and name.isascii():
+            line = re.sub(rf"(?<![\\A-Za-z{{_^]){name}(?![A-Za-z}}])",
+                          lambda m: rf"\text{{{m[0]}}}", line)
+    return line
 
 
 def _program(whole: Cut, block: Block) -> Program:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from chainrule.check.sheet import Part, Sheet
 from chainrule.check.sheet_values import Values, nested
 from chainrule.errors import ChainruleError, DomainError, InputError, LimitError
+from chainrule.lang.integers import known
 from chainrule.limits import DRAWN_CELLS
 from chainrule.personal import index_number_matrix
 
@@ -135,9 +136,7 @@ class _Drawer:
         sizes = {n: s for n, s in self.bare.sizes.items() if isinstance(s, int)}
         found = []
         for axis in program.tensors[name].shape:
-            number = axis.constant
-            if number is None and axis.plain is not None:
-                number = sizes.get(str(axis))
+            number = known(axis, sizes).constant
             if number is None:
                 raise InputError(f"how many numbers to draw for {name} is not known",
                                  hint=f"say [sizes] {axis} = 3, or shape = [3] in the rule")

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from chainrule.check.sheet import Part, Question, Rounding
 from chainrule.check.sheet_blocks import Block, Cut, Places, tables
+from chainrule.diff.reverse import real_inputs, real_outputs
 from chainrule.errors import did_you_mean
 
 ASKS: Final = ("value", "closed", "table", "derivation", "proof", "configuration", "choice",
@@ -35,6 +36,10 @@ _DRESS: Final = re.compile(
 _NAMED: Final = re.compile(r"\\(alpha|beta|gamma|theta|lambda|omega|eta|mu|sigma)(?![a-z])")
 _RATIO: Final = re.compile(
     r"(?:\\frac\s*)?\\?(?:partial|d)\s*(\w+)\s*/?\s*\\?(?:partial|d)\s*(\w+)")
+
+_FRACTION: Final = re.compile(r"\\[dt]?frac\s*\{\s*(?:\\partial|d)\s*([^/]+)\}\s*"
+                              r"\{\s*(?:\\partial|d)\s*([^/]+)\}")
+_LONGEST: Final = 200  # characters of what is asked for that may name it
 
 
 def read_question(whole: Cut, block: Block, text: str, part: str,
@@ -59,6 +64,8 @@ def read_question(whole: Cut, block: Block, text: str, part: str,
     of = _text(data, "of", places)
     quantity = _text(data, "quantity", places) or (
         guessed(of, parts[part]) if ask in ("value", "closed") else "")
+    if ask == "table" and not quantity:
+        quantity = guessed(of, parts[part]) or _ending(data, parts[part])
     return Question(
         id=block.name, title=_text(data, "title", places), part=part, ask=ask, of=of,
         target=_text(data, "target", places), points=_points(data, places),
@@ -69,12 +76,26 @@ def read_question(whole: Cut, block: Block, text: str, part: str,
         template=data.get("template"), start=block.head)
 
 
+def _ending(data: Mapping[str, Any], part: Part) -> str:
+    """What a table of derivatives ends with: the output's derivative by the last input."""
+    options = data.get("options", {})
+    program = part.program
+    if program is None or not isinstance(options, dict) or not real_outputs(program):
+        return ""
+    wrt = options.get("wrt", "")
+    names = wrt if isinstance(wrt, list) else str(wrt).split(",")
+    found = [n.strip() for n in map(str, names) if n.strip()] or real_inputs(program)
+    return f"d{real_outputs(program)[0]}/d{found[-1]}" if found else ""
+
+
 def guessed(of: str, part: Part) -> str:
     r"""What is asked for, in chainrule's language, where LaTeX says it plainly; else nothing.
 
     >>> from chainrule.formulas.calls import read
     >>> guessed(r"\frac{\partial L}{\partial \mathbf{V}}", Part("a", read("L = V^2")))
     'dL/dV'
+    >>> guessed(r"\hat{y}", Part("a", read("p = x^2"), names={"p": (r"\hat y",)}))
+    'p'
     """
     if part.program is None:
         return ""
@@ -87,7 +108,28 @@ def guessed(of: str, part: Part) -> str:
         ratio = _RATIO.fullmatch(spelled)
         if ratio and ratio[1] in known and ratio[2] in known:
             return f"d{ratio[1]}/d{ratio[2]}"
-    return ""
+    return _other_spelling(of, part)
+
+
+def _other_spelling(of: str, part: Part) -> str:
+    """What is asked for where the part's names say how it is spelled: `ŷ`."""
+    names: dict[str, str] = {}
+    for name, spellings in part.names.items():
+        for spelling in spellings:
+            names.setdefault(_undressed(spelling), name)
+    tensors = part.program.tensors if part.program is not None else {}
+    names |= {_undressed(n): n for n in (*part.adjoints, *tensors)}
+    whole = names.get(_undressed(of))
+    if whole is not None:
+        return whole
+    ratio = _FRACTION.fullmatch(of.strip()) if len(of) <= _LONGEST else None
+    top, bottom = (names.get(_undressed(r)) for r in ratio.groups()) if ratio else (None, None)
+    return f"d{top}/d{bottom}" if top and bottom else ""
+
+
+def _undressed(source: str) -> str:
+    """A name without fonts, brackets and spaces."""
+    return "".join(_DRESS.sub("", source).split())
 
 
 def path_of(name: str) -> tuple[tuple[str, str], ...]:
@@ -152,6 +194,9 @@ def _table(data: Mapping[str, Any], key: str, places: Places) -> dict[str, Any]:
 
 def _points(data: Mapping[str, Any], places: Places) -> float:
     found = data.get("points", 0)
+    if isinstance(found, str):
+        raise places.fail(f"points is a number, and {found!r:.40} is text", "points",
+                          hint="for instance points = 2")
     if isinstance(found, bool) or not isinstance(found, int | Fraction) or not 0 <= found <= 10_000:
         raise places.fail("points is a number that is not negative", "points")
     return float(found)

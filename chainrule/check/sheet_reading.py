@@ -130,7 +130,12 @@ def _parts(whole: Cut) -> tuple[dict[str, Part], dict[str, Mapping[str, Mapping[
         setattr(half, piece.kind, piece)
     parts: dict[str, Part] = {}
     personal: dict[str, Mapping[str, Mapping[str, Any]]] = {}
+    programs = [name for name, half in halves.items() if half.program is not None]
     for name, half in halves.items():
+        near = did_you_mean(name, programs) if half.program is None else None
+        if half.given is not None and half.notation is None and near is not None:
+            raise UnknownNameError(f"there is no program {name:.60} for these values",
+                                   whole.span(half.given.head), near)
         parts[name], rules = read_part(whole, half)
         if rules:
             personal[name] = rules

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice, takewhile
 from typing import Final
 
 from chainrule.document.mathnodes import (
@@ -60,6 +61,9 @@ _MORE: Final = {"le": "≤", "ge": "≥", "ne": "≠", "to": "→", "rightarrow"
                 "because": "∵", "epsilon": "ϵ", "setminus": "\\", "lbrack": "[", "rbrack": "]",
                 "quad": " ", "mid": "|", "colon": ":", "square": "□", "Box": "□", "prime": "′",
                 "star": "∗", "infty": "∞", "Longrightarrow": "⇒"}
+_WORD: Final = 3  # letters of a subscript that may be a word
+_LONGEST: Final = 40  # letters and digits of such a word
+_INDICES: Final = re.compile(r"[i-t]+")
 _CLOSING: Final = {"(": ")", "[": "]"}
 _MATRICES: Final = {"bmatrix": "[", "pmatrix": "(", "matrix": "", "array": "", "vmatrix": "|",
                     "smallmatrix": "["}
@@ -172,7 +176,7 @@ class _Typesetter:
             token = self.peek()
             if token == ("char", "_") and sub is None:
                 self.take()
-                sub = self.argument()
+                sub = self.word() or self.argument()
             elif token == ("char", "^") and sup is None:
                 self.take()
                 sup = self.argument()
@@ -186,6 +190,20 @@ class _Typesetter:
         if sub is None and sup is None:
             return base
         return _with_scripts(base or Row(()), sub, sup)
+
+    def word(self) -> Math | None:
+        """A subscript that is a word, `{conv1}`: not a product of its letters."""
+        if self.peek() != ("char", "{"):
+            return None
+        inside = list(takewhile(lambda t: t[0] != "command" and t[1].isalnum(),
+                                islice(self.tokens, self.at + 1, self.at + 1 + _LONGEST)))
+        end = self.at + 1 + len(inside)
+        letters = "".join(text for kind, text in inside if kind == "char")
+        if len(letters) < _WORD or _INDICES.fullmatch(letters) or (
+                self.tokens[end : end + 1] != [("char", "}")]):
+            return None
+        self.at = end + 1
+        return Identifier("".join(text for _, text in inside), upright=True)
 
     def argument(self) -> Math:
         """What a command or a script takes: a group, or the next thing."""

@@ -33,7 +33,7 @@ from chainrule.limits import FORMULA_CHARACTERS, TENSOR_AXES
 from chainrule.literals import value as literal_value
 
 DIGITS: Final = 40
-_DERIVATIVE: Final = re.compile(r"\s*[d∂](\w+)\s*/\s*[d∂](\w+)\s*(\[[^\]]*\])?\s*")
+DERIVATIVE: Final = re.compile(r"\s*[d∂](\w+)\s*/\s*[d∂](\w+)\s*(\[[^\]]*\])?\s*")
 _CELL: Final = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[([\d\s,]*)\])?\s*")
 
 
@@ -104,7 +104,7 @@ class Values:
         return self._found[text]
 
     def _value(self, text: str) -> CellArray:
-        derivative = _DERIVATIVE.fullmatch(text)
+        derivative = DERIVATIVE.fullmatch(text)
         if derivative is not None:
             whole = self.derivative(derivative[1], derivative[2])
             return _at(whole, derivative[3], text)

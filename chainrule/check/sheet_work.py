@@ -11,8 +11,9 @@ A question's `work` is a list of tables; each names one explanation:
     {convolve = {x = "x", w = "w", mode = "full"}}
     {size = "…", sizes = {K = 3}}          shapes, parameters and operations
 
-`program = "…"` gives it another program than the part's. Without `work`, a value is worked from
-the part's trace, a table is the trace, a configuration the list of all configurations.
+`program = "…"` gives it another program than the part's. Without `work`, a value is worked by the
+part's equations (`chainrule.check.sheet_chain`), a derivative that is asked for in symbols is
+derived, a configuration is the list of all configurations.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from chainrule.check.sheet import Part, Question
-from chainrule.check.sheet_values import Values
+from chainrule.check.sheet_chain import lines
+from chainrule.check.sheet_questions import guessed
+from chainrule.check.sheet_rows import blocks_of
+from chainrule.check.sheet_text import Asked
+from chainrule.check.sheet_values import DERIVATIVE, Values
 from chainrule.count.configurations import Solutions, size
 from chainrule.count.known import layer, sizes
 from chainrule.count.sizes import sizes as count_sizes
@@ -38,9 +43,10 @@ from chainrule.document.blocks import (
     Text,
     plain,
 )
+from chainrule.document.mathnodes import Math
 from chainrule.document.mathtree import text
 from chainrule.document.notation import symbol
-from chainrule.errors import InputError, did_you_mean
+from chainrule.errors import ChainruleError, InputError, did_you_mean
 from chainrule.explain import configurations
 from chainrule.explain.convolve import convolve
 from chainrule.explain.derivation_page import page as derivation_page
@@ -56,6 +62,7 @@ from chainrule.formulas.calls import read
 from chainrule.lang.program import Program
 
 _DERIVATIVE: Final = re.compile(r"\s*[d∂](\w+)\s*/\s*[d∂](\w+)\s*(?:\[[^\]]*\])?\s*")
+_INDEXED: Final = re.compile(r"_(?:[a-z]|\{[a-z]{1,3}\})")
 _NAME: Final = re.compile(r"\s*(\w+)\s*(?:\[[^\]]*\])?\s*")
 _FOR_ALL: Final = frozenset({"derive", "prove", "transform", "conv", "size"})
 _MODES: Final = ("forward", "reverse", "both")
@@ -65,14 +72,19 @@ _CONV: Final = ("in", "out", "kind", "k", "s", "p", "d", "q")
 Maker = Callable[[Part, Mapping[str, Any], Any, int], list[Block]]
 
 
-def working(question: Question, part: Part, digits: int,
+def working(question: Question, part: Part, asked: Asked, values: Values,
+            earlier: Sequence[Question] = (), names: Mapping[str, Math] | None = None,
             kept: dict[str, list[Block]] | None = None) -> list[Block]:
     """The blocks of a question's working; none where nothing can be worked.
 
-    `kept` keeps what hangs on no student's numbers, proofs and derivations, for the next student.
+    `asked` says how numbers are shown, `earlier` are the questions before this one, whose answers
+    are known, `names` says how names are written. `kept` keeps what hangs on no
+    student's numbers, proofs and derivations, for the next student.
     Raises `InputError` for work that is not known, and what the explanations raise.
     """
     found: list[Block] = []
+    if question.ask == "table" and not question.work and not question.answer:
+        return []  # the answer is the table
     for k, spec in enumerate(question.work or _usual(question, part)):
         kind = next((word for word in _MAKERS if word in spec), None)
         if kind is None:
@@ -83,7 +95,16 @@ def working(question: Question, part: Part, digits: int,
         if kept is not None and name in kept:
             found += kept[name]
             continue
-        made = _quiet(_MAKERS[kind](part, spec, spec[kind], digits))
+        if kind == "trace" and spec[kind] not in _MODES and "program" not in spec:
+            found += blocks_of(lines(part, replace(question, quantity=str(spec[kind])), asked,
+                                     values, earlier, names))
+            continue
+        try:
+            made = _quiet(_MAKERS[kind](part, spec, spec[kind], asked.places))
+        except ChainruleError:
+            if question.work:
+                raise
+            continue  # nobody asked for it
         if kept is not None and kind in _FOR_ALL:
             kept[name] = made
         found += made
@@ -101,15 +122,38 @@ def _usual(question: Question, part: Part) -> list[Mapping[str, Any]]:
     if question.ask == "table":
         return [{"trace": question.options.get("mode", "both"),
                  "wrt": question.options.get("wrt", "")}]
-    whole = any(t.shape for t in part.program.tensors.values())
-    if question.quantity and whole and not _symbols(part):
+    wanted = _slope(question, part)
+    if question.ask in ("derivation", "closed") and wanted is not None:
+        return [{"derive": wanted[1], "of": wanted[0]}]
+    if question.quantity and not open_sizes(part):
         return [{"trace": question.quantity}]
     return []
 
 
-def _symbols(part: Part) -> bool:
+def derived(question: Question, part: Part, asked: Asked) -> list[Block]:
+    """The derivations of a question alone, in the part's own letters.
+
+    Raises what `derive` raises.
+    """
+    return [block for spec in question.work or _usual(question, part)
+            if "derive" in spec and "program" not in spec
+            for block in _derive(part, spec, spec["derive"], asked.places)]
+
+
+def _slope(question: Question, part: Part) -> tuple[str, str] | None:
+    """Of what a derivative is asked for in symbols, and by what."""
+    for of in (question.quantity, question.of, _INDEXED.sub("", question.of)):
+        ratio = DERIVATIVE.fullmatch(guessed(of, part) or of)
+        if ratio is not None and part.program is not None and (
+                {ratio[1], ratio[2]} <= set(part.program.tensors)):
+            return ratio[1], ratio[2]
+    return None
+
+
+def open_sizes(part: Part) -> bool:
     """Whether the sizes of the part are left open, so that nothing can be worked by cells."""
-    assert part.program is not None
+    if part.program is None:
+        return True
     return any(not isinstance(part.sizes.get(n), int) and not any(
         str(axis) == n for i in part.program.inputs if i in part.given
         for axis in part.program.tensors[i].shape) for n in part.program.size_names())

@@ -28,6 +28,7 @@ DIGITS: Final = 34
 _BITS: Final = 1200  # a fraction longer than this goes on as a rounded number
 _REMEMBERED: Final = 20_000  # values of functions at fractions that are kept
 _CLOSE: Final = Fraction(1, 10**20)
+_NOTHING: Final = Fraction(1, 10**28)  # what is left of terms that cancel
 
 
 class Unknown(Exception):
@@ -272,6 +273,8 @@ class Numbers:
         gap = abs(x - y)
         if gap != gap or not self.high.context.isfinite(gap):
             return False
+        if (x == 0 or y == 0) and gap <= self.rounded(_NOTHING):
+            return True
         return bool(gap <= self.rounded(within) * max(abs(x), abs(y), self.rounded(_CLOSE)))
 
     def still(self, x: Any) -> Any:
@@ -288,7 +291,8 @@ class Numbers:
         if not self.high.context.isfinite(x):
             return None
         mantissa, exponent = x.man_exp
-        return (-1 if x < 0 else 1) * abs(Fraction(int(mantissa))) * Fraction(2) ** exponent
+        size = abs(Fraction(int(mantissa))) * Fraction(2) ** int(exponent)
+        return -size if x < 0 else Fraction(size)
 
     def tangent(self, x: Any, level: int) -> Any:
         """The speed of a number at a level; 0 where it does not move."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from chainrule.check.tree import Apply, Node, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value
@@ -25,6 +26,7 @@ from chainrule.check.values_subscripts import constant_index, is_word
 if TYPE_CHECKING:
     from chainrule.check.values_tree import Evaluator
 
+_LAYER: Final = re.compile(r"([a-z])([-+]\d)?")
 Thunk = Callable[[], Value]
 
 
@@ -37,6 +39,8 @@ class Calls:
         """What a name is, with its subscripts."""
         form = form_of(node)
         assert form is not None
+        if form.head[2]:
+            form = self.labelled(form, frame)
         _, name, label = form.head
         if not label:
             if not form.subs and name in frame.bound:
@@ -46,9 +50,13 @@ class Calls:
                 return Fraction(index)
             if name in frame.params:
                 return self.indexed(frame.params[name], form.subs, frame)
+        self.spot = node.start
         options = self.meanings(form, frame)
+        if options and label and node.label is not None:
+            options = [*options, *self.of_example(form, node.label, frame)]
         if options:
-            what = ("name", form.head, tuple(map(key, form.subs)) if name.endswith("bar") else ())
+            marks = tuple(map(key, form.subs)) if name.endswith("bar") else ()
+            what: tuple[Any, ...] = ("name", form.head, marks)
             if name.endswith("_bar"):
                 what = (*what, node.start)
             return options[self.chooser.choose(what, len(options))]()
@@ -58,6 +66,22 @@ class Calls:
             if options:
                 return options[self.chooser.choose(("name", inner.head, ()), len(options))]()
         return self.letter(node, form, frame)
+
+    def labelled(self: Evaluator, form: Form, frame: Frame) -> Form:
+        """W^{(l)} and y^{(l-1)} with their letter replaced by the layer that it stands for."""
+        found = _LAYER.fullmatch(form.head[2]) if len(form.head) == 3 else None
+        if found is None or self.scope.definitions.get(form.head) or self.world.names.tensors(form):
+            return form
+        letter = found[1]
+        if frame.bound.get(letter) is None:
+            names, layers = self.world.names, 0
+            while names.tensors(Form((*form.head[:2], str(layers + 1)), None, ())):
+                layers += 1
+            if layers < 2:
+                return form
+            raise Need(letter, layers)
+        return Form((*form.head[:2], str((frame.bound[letter] or 0) + int(found[2] or 0))),
+                    None, form.subs)
 
     def known(self: Evaluator, node: Node, frame: Frame) -> bool:
         """Whether a name is anything but a letter."""
@@ -87,7 +111,7 @@ class Calls:
             tensors = [t for t in tensors if t[1]]
         for tensor, uses in tensors:
             subs = () if uses else form.subs
-            found.append(lambda t=tensor, s=subs: self.tensor_cells(t, s, frame))  # type: ignore[misc]
+            found.append(lambda t=tensor, s=subs: self.tensor_cells(t, s, frame))
         label = rest[0] if rest else ""
         if not tensors and not form.subs and not label and form.args is None:
             size = self.world.names.size(name)
@@ -133,7 +157,9 @@ class Calls:
     def letter(self: Evaluator, node: Symbol, form: Form, frame: Frame) -> Value:
         """A letter that nothing defines stands for any number."""
         _, name, label = form.head
-        if name == "delta" and len(form.subs) == 2:
+        own = any(head[1] == name for head in self.scope.definitions)
+        if name == "delta" and len(form.subs) == 2 and not own and not any(
+                constant_index(s) is not None for s in form.subs):
             a, b = (self.index_of(s, lambda: self.common_size(frame), frame) for s in form.subs)
             return Fraction(int(a == b))
         if name == "e" and len(form.subs) == 1 and not label:  # a unit vector
@@ -260,7 +286,7 @@ class Calls:
             raise Unknown("a name is defined by itself", "form")
         bound = dict(bound)
         for letter, sub in waiting:
-            bound[letter] = self.index_of(sub, lambda x=letter: self.range_of(  # type: ignore[misc]
+            bound[letter] = self.index_of(sub, lambda x=letter: self.range_of(
                 d, x, params, bound, frame), frame)
         if id(d) in frame.over:
             moved = frame.over[id(d)]
@@ -286,7 +312,8 @@ class Calls:
             if letter not in params:
                 inner.params.pop(letter, None)
         inner.active = (*frame.active, id(d))
-        here, self.place = self.place, max(self.place, d.after)
+        here: int = self.place
+        self.place = max(here, d.after)
         try:
             return self.value(d.body, inner)
         finally:

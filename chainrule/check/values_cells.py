@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 from chainrule.check.values import Dual, Numbers, Unknown, Value, array, cells_of
@@ -56,6 +57,16 @@ class Graph:
         self.derivatives: dict[tuple[str, str], tuple[Graph, str] | None] = {}
         self._above: dict[frozenset[str], frozenset[str]] = {}
 
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether nothing in the program has a kink or a jump."""
+        return not any(
+            isinstance(node, Select) or (isinstance(node, Reduce) and node.op in ("max", "min"))
+            or (isinstance(node, Apply) and (FUNCTIONS[node.function].kinks
+                                             or FUNCTIONS[node.function].jumps
+                                             or node.function in ("max", "min")))
+            for equation in self.program.equations for node in walk(equation.body))
+
     def dependents(self, names: frozenset[str]) -> frozenset[str]:
         """All tensors that are computed from one of these, themselves included."""
         if names not in self._above:
@@ -93,7 +104,7 @@ class Cells(CellEvaluator):
         self.own: dict[str, list[Any]] = {}
         self.match: Callable[[Any], Any] | None = None
         self.kept: frozenset[str] = parent.kept if parent is not None else frozenset()
-        self.depth = parent.depth if parent is not None else 0
+        self.depth: int = parent.depth if parent is not None else 0
         self.visits = 0
         if parent is None:
             for name, tensor in graph.program.tensors.items():

@@ -56,7 +56,7 @@ class Chooser:
         if what in self.made:
             return min(self.made[what], options - 1)
         if what in self.fixed:
-            answer = min(self.fixed[what], options - 1)
+            answer: int = min(self.fixed[what], options - 1)
         elif self.at < len(self.plan):
             answer = self.plan[self.at][1]
             self.at += 1

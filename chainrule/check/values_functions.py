@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Apply, Node, Symbol, walk
+from chainrule.check.tree import Apply, Derivative, Node, Symbol, walk
 from chainrule.check.values import Array, Dual, Unknown, Value, cells_of
 from chainrule.check.values_frames import Frame, Need
 from chainrule.check.values_names import (
@@ -15,6 +15,7 @@ from chainrule.check.values_names import (
     form_of,
     key,
     plain_letter,
+    spread,
 )
 from chainrule.check.values_subscripts import flattened
 from chainrule.check.values_tensors import cellwise, diagonal, transposed
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from chainrule.check.values_tree import Evaluator
 
 Thunk = Callable[[], Value]
+_TERMS: Final = frozenset({"sum", "product", "neg", "frac", "power", "juxtaposed"})
 _SAME: Final = {
     "lg": "log10", "log_10": "log10", "log10": "log10", "log_2": "log2", "log2": "log2",
     "log_e": "ln", "lb": "log2", "arctg": "atan", "tg": "tan", "sgn": "sign", "sig": "sigmoid",
@@ -76,6 +78,9 @@ class Functions:
             return cellwise(lambda a, b: self.numbers.apply(function, a, b), *values)
         if name.endswith("'") and len(form.args) == 1:
             return self.primed(node, name[:-1], form.args[0], frame)
+        spread_out = self.of_distribution(name, form.args, frame)
+        if spread_out is not None:
+            return spread_out()
         values = [self.value(a, frame) for a in form.args]
         if any(isinstance(v, Array | bool) for v in values) or len(name) > 2:
             raise Unknown(f"the function {name} is not known", "name")
@@ -129,10 +134,38 @@ class Functions:
                     if unknown.kind not in ("form", "shape"):
                         raise
             if len(args) == 1:
-                return cellwise(self.numbers.mul, value, self.value(args[0], frame))
+                factors = Apply(args[0].start - 1, args[0].end, "product", (
+                    Symbol(args[0].start - 1, args[0].start - 1, name), args[0]), ("", ""))
+                return self._product(factors, frame)
             return value
 
         return one
+
+    def factor_before(self: Evaluator, node: Node, frame: Frame) -> tuple[Symbol, Node] | None:
+        """The p and the 1 - p of p(1 - p), no call: what stands behind is the bracket's."""
+        form = form_of(node) if isinstance(node, Apply) else None
+        if form is None or form.args is None or len(form.args) != 1:
+            return None
+        name, arg = form.head[1], form.args[0]
+        if not isinstance(arg, Apply) or arg.head not in _TERMS or self.scope.definitions.get(
+                form.head) or name.endswith("'") or name.lower() in ("max", "min", "softmax"):
+            return None
+        exact = bool(self.world.names.exact.get(name)) or name in frame.params
+        if function_named(name, 1) is not None and not exact:
+            return None
+        bare = Symbol(node.start, node.start, name)
+        symbol = form_of(bare)
+        assert symbol is not None
+        if name not in frame.params and not self.meanings(symbol, frame):
+            return None
+        value = self.value(bare, frame)
+        if isinstance(value, Array) and len(value.shape) == 1:
+            try:
+                self.indexed(value, (arg,), frame)
+                return None  # x(y + 1) is a cell of x
+            except (Unknown, Need):
+                pass
+        return bare, arg
 
     def _is_quantity(self: Evaluator, node: Node, frame: Frame) -> bool:
         """Whether an argument names a whole quantity, or a function, or all parameters."""
@@ -150,13 +183,16 @@ class Functions:
 
     def cell_of_call(self: Evaluator, node: Apply, frame: Frame) -> Value:
         """S(x)_i, or a bracket with a subscript."""
+        norm = self.marked_norm(node, frame)
+        if norm is not None:
+            return norm
         form = form_of(node)
         if form is not None and form.args is not None:
             for d in self.definitions(form):
                 fits = self.fitted(d, form, frame)
                 if fits is not None:
                     return fits()
-        return self.indexed(self.value(node.args[0], frame), node.args[1:], frame)
+        return self.indexed(self.value(node.args[0], frame), spread(node.args[1:]), frame)
 
     # --- functions of whole tensors
 
@@ -267,7 +303,13 @@ class Functions:
         return None
 
     def primed(self: Evaluator, node: Apply, name: str, arg: Node, frame: Frame) -> Value:
-        """f'(x): the derivative of f at x."""
+        """f'(x): the derivative of f at x; L'(z): of a quantity by what it is computed from."""
+        form = form_of(Symbol(node.start, node.end, name))
+        if form is not None and not self.scope.definitions.get(("call", name)) and (
+                function_named(name, 1) is None) and self.world.names.tensors(form) and (
+                self._is_quantity(arg, frame)):
+            top = Symbol(node.start, node.end, name)
+            return self.slope(Derivative(node.start, node.end, top, (arg,)), frame)
         at = self.value(arg, frame)
 
         def one(x: Any) -> Any:

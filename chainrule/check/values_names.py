@@ -153,10 +153,12 @@ def form_of(node: Node) -> Form | None:
 
 
 def spread(subs: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Subscripts one by one: `kj` written together is k, j; `j0` is j, 0."""
+    """Subscripts one by one: `kj` written together is k, j; `j0` is j, 0; 2i, 2j are two."""
     found: list[Node] = []
     for sub in subs:
-        if isinstance(sub, Apply) and sub.head in ("product", "juxtaposed") and all(
+        if len(subs) > 1 and isinstance(sub, Apply) and isinstance(sub.args[0], Number):
+            found.append(sub)
+        elif isinstance(sub, Apply) and sub.head in ("product", "juxtaposed") and all(
                 s == "" for s in sub.signs):
             found.extend(sub.args)
         elif isinstance(sub, Matrix):

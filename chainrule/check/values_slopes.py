@@ -8,18 +8,17 @@ tangents and adjoints of the v that the paper's rows define.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Apply, Derivative, Node, Symbol
+from chainrule.check.tree import Derivative, Node, Symbol
 from chainrule.check.values import Array, Dual, Unknown, Value, array, cells_of, shape_of
-from chainrule.check.values_calls import Thunk
 from chainrule.check.values_cells import Cells, Graph
 from chainrule.check.values_frames import Frame
-from chainrule.check.values_names import Definition, Form, form_of, key, plain_letter
+from chainrule.check.values_names import Definition, Form, form_of, key, plain_letter, spelling
+from chainrule.check.values_subscripts import is_word
 from chainrule.check.values_tensors import cellwise, permuted
 from chainrule.diff.reverse import jacobian
 from chainrule.errors import ChainruleError
@@ -49,9 +48,20 @@ class Slopes:
 
     def slope(self: Evaluator, node: Derivative, frame: Frame) -> Value:
         """The value of ∂top/∂bottom."""
-        if node.top is None or not node.bottom:
-            raise Unknown("a derivative of nothing, or by nothing", "form")
+        if node.top is None:
+            raise Unknown("a derivative of nothing", "form")
         top: Node = node.top
+        if not node.bottom:
+            weights = self._weights()
+            below = self._variable_of(node) if len(weights) < 2 else None
+            if below is None:
+                self.invented.add("∇")  # by which of them is a guess
+                kind = self.chooser.choose(("nabla", key(top)), 3)
+                if kind == 1:
+                    return self._by_all(node, top, weights, frame)
+                below = self._variable_of(node) if kind else Symbol(
+                    node.start, node.start, weights[0])
+            node = Derivative(node.start, node.end, top, (below,), node.total)
         if len(node.bottom) > 1:
             top = Derivative(node.start, node.end, top, node.bottom[1:], node.total)
         target = self.target(node.bottom[0], frame)
@@ -61,6 +71,10 @@ class Slopes:
         before = self.numbers.ties
         side = self.numbers.side
         found = self._jacobian(top, target, frame)
+        if not target.tensor and _is_zero(found) and form_of(node.bottom[0]) is not None:
+            # a name of the paper's own for something that the program computes, too
+            target = self._by_value(node.bottom[0], frame)
+            found = self._jacobian(top, target, frame)
         if self.numbers.ties != before and self.chooser.choose(
                 ("side", node.start, node.end), 2):
             self.numbers.side = -side
@@ -69,6 +83,55 @@ class Slopes:
             finally:
                 self.numbers.side = side
         return self._laid_out(node, found, shape_of(target.value))
+
+    def _variable_of(self: Evaluator, node: Derivative) -> Node:
+        """What ∇f is taken by: the one parameter of the part, or the one input x, w or θ."""
+        program, weights = self.world.names.program, self._weights()
+        found = weights if len(weights) == 1 else [
+            name for name in ("x", "w", "theta", "z") if name in program.inputs][:1]
+        if not found:
+            raise Unknown("a derivative by nothing", "form")
+        return Symbol(node.start, node.start, found[0])
+
+    def _weights(self: Evaluator) -> list[str]:
+        program = self.world.names.program
+        return [n for n in program.inputs if program.tensors[n].role == "parameter"]
+
+    def _by_all(self: Evaluator, node: Derivative, top: Node, weights: list[str],
+                frame: Frame) -> Value:
+        """∇J by all parameters in a row."""
+        cells: list[Any] = []
+        for name in weights:
+            below = Symbol(node.start, node.start, name)
+            cells += cells_of(self.slope(Derivative(node.start, node.end, top, (below,)), frame))
+        return Array((len(cells),), tuple(cells))
+
+    def with_differentials(self: Evaluator, args: tuple[Node, ...], signs: tuple[str, ...],
+                           frame: Frame) -> tuple[tuple[Node, ...], tuple[str, ...]]:
+        """Factors in which dW is ∂L/∂W, as a course writes it, where d is no name of its own.
+
+        It may as well be a differential, so that what fails with it is not wrong for certain.
+        """
+        if len(args) < 2 or not any(is_d(a) for a in args) or (self.known(args[0], frame) and (
+                is_d(args[0]))):
+            return args, signs
+        program = self.world.names.program
+        tops = [n for n in program.outputs if not program.tensors[n].shape]
+        found: list[Node] = []
+        kept: list[str] = []
+        for arg, sign in zip(args, signs, strict=True):
+            form = form_of(arg) if isinstance(arg, Symbol) else None
+            if form is not None and found and is_d(found[-1]) and sign == "" and len(
+                    tops) == 1 and self.world.names.tensors(form):
+                self.invented.add("d")
+                top = Symbol(found[-1].start, found[-1].start, tops[0])
+                found[-1] = Derivative(found[-1].start, arg.end, top, (arg,))
+                continue
+            found.append(arg)
+            kept.append(sign)
+        if len(found) == len(args):
+            return args, signs
+        return tuple(found), tuple(kept)
 
     def _jacobian(self: Evaluator, top: Node, target: Target, frame: Frame) -> Value:
         """All partial derivatives: the top's axes first, then the bottom's."""
@@ -88,10 +151,14 @@ class Slopes:
             return None
         letter = self.world.names.further.get(form.head[1], "") if not form.subs else ""
         tensors = self.world.names.tensors(form)
+        rows: list[int] = []
         if letter:
             name = letter
-        elif len(tensors) == 1 and (not form.subs or tensors[0][1]):
-            name = tensors[0][0]
+        elif tensors and not any(map(is_word, form.subs)) and not spelling(form.head[1])[1]:
+            chosen = self.chooser.choose(("name", form.head, ()), len(tensors))
+            name = tensors[chosen][0]
+            if form.subs and not tensors[chosen][1]:
+                rows = self.places(form.subs, frame.cells.shape(name), frame)
         else:
             return None
         at = ("jacobian", name, target.tensor, self.numbers.side, id(frame.cells))
@@ -101,17 +168,22 @@ class Slopes:
             whole = frame.cells.tensor(target.tensor)
             bare = Target(whole, lambda moved: Frame(frame.cells.under({target.tensor: moved})),
                           target.tensor)
-            found = None if letter or len(cells_of(whole)) <= _FEW else self._reversed(
+            few = 2 if not letter and frame.cells.graph.smooth and not frame.cells.shape(
+                name) else _FEW
+            found = None if letter or len(cells_of(whole)) <= few else self._reversed(
                 name, target.tensor, frame)
             if found is None:
-                found = self._moved_jacobian(Symbol(top.start, top.end, letter) if letter else top,
-                                             bare, frame)
+                found = self._moved_jacobian(Symbol(top.start, top.end, letter or name) if (
+                    letter or rows) else top, bare, frame)
             self.world.cache[at] = found, self.numbers.ties != before, frame.cells, shape
         found, tied, _, shape = self.world.cache[at]
         self.numbers.ties += tied
-        if not target.place:
-            return found
-        return _columns(found, shape, target.place)
+        if target.place:
+            found = _columns(found, shape, target.place)
+        if rows:
+            assert isinstance(found, Array)
+            found = self._at(found, [k + self.base for k in rows])
+        return found
 
     def _reversed(self: Evaluator, of: str, by: str, frame: Frame) -> Value | None:
         """A derivative by many cells, by the project's own reverse mode."""
@@ -252,6 +324,8 @@ class Slopes:
         form = form_of(node)
         if form is None:
             return self._by_value(node, frame)
+        if len(form.head) > 2 and form.head[2]:
+            form = self.labelled(form, frame)
         name = form.head[1]
         label = form.head[2] if len(form.head) > 2 else ""
         if form.args is None and not label and name in frame.params:
@@ -327,7 +401,7 @@ class Slopes:
             if len(d.form.subs) == len(form.subs):
                 bound = {}
                 for letter, sub in waiting:
-                    bound[letter] = self.index_of(sub, lambda x=letter: self.range_of(  # type: ignore[misc]
+                    bound[letter] = self.index_of(sub, lambda x=letter: self.range_of(
                         d, x, params, {}, frame), frame)
                 return self.target(d.body, frame.with_params(params, dict(bound)))
         if d.form.args is not None:
@@ -363,7 +437,7 @@ class Slopes:
                             names.add(other.form.head[1])
                             grown = True
                     elif tensor not in through and other.names & names:
-                        through[tensor] = lambda o=other: self._via(o, inner)  # type: ignore[misc]
+                        through[tensor] = lambda o=other: self._via(o, inner)
                         names.add(tensor)
                         grown = True
                         break
@@ -408,97 +482,14 @@ class Slopes:
             value = cellwise(lambda _, b: b, target.value, value)
         return target.moved(value)
 
-    # --- tangents and adjoints of the paper's own rows
 
-    def moving(self: Evaluator, plain: str, accent: str, form: Form, frame: Frame) -> list[Thunk]:
-        """What v̇ and v̄ are: the tangent and the adjoint of v, for the seeds that are set."""
-        seeds = self.scope.seeds.get(accent)
-        if not seeds or len(form.head) < 3:
-            return []
-        base = Form((form.head[0], plain, form.head[2]), None, form.subs)
-        if not self.meanings(base, frame):
-            return []
-        sub = form.subs
-        symbol = Symbol(self.place, self.place, plain, False, sub, None)
-        if accent == "dot":
-            return [lambda: self.tangent_of(symbol, seeds, frame)]
-        found: list[Thunk] = [lambda: self.adjoint_of(symbol, seeds, frame)]
-        pieces = self._consumers(symbol, frame)
-        if 2 <= len(pieces) <= 4:
-            for count in range(1, len(pieces)):
-                for some in itertools.combinations(pieces, count):
-                    found.append(lambda some=some: self._partial_adjoint(  # type: ignore[misc]
-                        symbol, some, seeds, frame))
-        return found
+def is_d(node: Node) -> bool:
+    """Whether a factor is the d of dW."""
+    return isinstance(node, Symbol) and node.name == "d" and not node.subs and node.label is None
 
-    def tangent_of(self: Evaluator, symbol: Symbol, seeds: Any, frame: Frame) -> Value:
-        """The tangent of a name, for the tangents of the inputs that are set."""
-        level = self.numbers.new_level()
-        inner = frame
-        for node, speed in seeds.values():
-            target = self.target(node, inner)
-            value = target.value
-            if isinstance(value, Array):
-                raise Unknown("the tangent of an array is not set cell by cell", "shape")
-            if speed:
-                inner = target.moved(Dual(value, Fraction(speed), level, self.numbers))
-        value = self.value(symbol, inner)
-        return array(shape_of(value), tuple(self.numbers.tangent(c, level)
-                                            for c in cells_of(value)))
 
-    def adjoint_of(self: Evaluator, symbol: Symbol, seeds: Any, frame: Frame) -> Value:
-        """The adjoint of a name: the derivative of what the seeds are set for."""
-        total: Value = Fraction(0)
-        for node, weight in seeds.values():
-            if key(node) == key(symbol):
-                return Fraction(weight)
-            found = self._jacobian(node, self.target(symbol, frame), frame)
-            total = cellwise(self.numbers.add, total, cellwise(
-                self.numbers.mul, found, Fraction(weight)))
-        return total
-
-    def _consumers(self: Evaluator, symbol: Symbol, frame: Frame) -> list[Definition]:
-        """The rows that read a name."""
-        from_walk = []
-        seen = set()
-        mine = key(symbol)
-        for found in self.scope.definitions.values():
-            for d in sorted(found, key=lambda d: abs(d.after - self.place)):
-                if d.node is None or d.after < 0 or key(d.node) in seen:
-                    continue
-                if any(key(n) == mine for n in _symbols(d.body)):
-                    seen.add(key(d.node))
-                    from_walk.append(d)
-        return from_walk
-
-    def _partial_adjoint(self: Evaluator, symbol: Symbol, some: tuple[Definition, ...],
-                         seeds: Any, frame: Frame) -> Value:
-        """What some of the rows that read a name add to its adjoint."""
-        total: Any = Fraction(0)
-        for d in some:
-            assert isinstance(d.node, Symbol)
-            above = self.adjoint_of(d.node, seeds, frame)
-            total = self.numbers.add(total, self.numbers.mul(above, self.direct(d, symbol, frame)))
-        return total
-
-    def direct(self: Evaluator, d: Definition, symbol: Symbol, frame: Frame) -> Any:
-        """∂(a row)/∂(a name in it), all other names of the row held."""
-        level = self.numbers.new_level()
-        held: dict[str, Value] = {}
-        swaps: dict[Any, Symbol] = {}
-        for k, n in enumerate(_symbols(d.body)):
-            if key(n) in swaps or not self.known(n, frame):
-                continue
-            value = self.value(n, frame)
-            if key(n) == key(symbol):
-                value = Dual(value, Fraction(1), level, self.numbers)
-            swaps[key(n)] = Symbol(n.start, n.end, f"#{k}")
-            held[f"#{k}"] = value
-        body = _swapped(d.body, swaps)
-        value = self.value(body, self._with(frame, held))
-        if isinstance(value, Array):
-            raise Unknown("a row of arrays", "shape")
-        return self.numbers.tangent(value, level)
+def _is_zero(found: Value) -> bool:
+    return all(type(c) is Fraction and c == 0 for c in cells_of(found))
 
 
 def _columns(found: Value, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
@@ -520,26 +511,4 @@ def _columns(found: Value, shape: tuple[int, ...], place: tuple[int, ...]) -> Va
     return array(top + rest, tuple(cells))
 
 
-def _symbols(node: Node) -> list[Symbol]:
-    """Names in a formula, without what stands below them."""
-    found: list[Symbol] = []
-    stack = [node]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, Symbol):
-            found.append(here)
-        elif isinstance(here, Apply):
-            stack.extend(here.args)
-    return found
-
-
-def _swapped(node: Node, swaps: dict[Any, Symbol]) -> Node:
-    if isinstance(node, Symbol):
-        return swaps.get(key(node), node)
-    if isinstance(node, Apply):
-        return Apply(node.start, node.end, node.head,
-                     tuple(_swapped(a, swaps) for a in node.args), node.signs)
-    return node
-
-
-__all__ = ["Slopes", "Target"]
+__all__ = ["Slopes", "Target", "is_d"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chainrule.check.tree import Apply, Item, Node, Reduce, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value, cells_of
 from chainrule.check.values_frames import Frame, Need
-from chainrule.check.values_names import form_of, plain_letter
+from chainrule.check.values_names import form_of, full_name, plain_letter, spread
 from chainrule.check.values_subscripts import constant_index
 from chainrule.check.values_tensors import cellwise
 
@@ -106,6 +106,9 @@ class Sums:
                  Reduce(node.start, node.end, node.op, node.items[1:], node.body))
         at = frame.with_index(letter, None)
         at.params = {n: v for n, v in at.params.items() if n != letter}
+        axis = self._beside_delta(letter, node.body, at)
+        if axis:
+            return axis
         try:
             self.value(inner, at)
         except Need as need:
@@ -119,6 +122,26 @@ class Sums:
         if any(isinstance(n, Symbol) for n in walk(node.body)):
             raise Unknown(f"over what {letter} runs is not said", "range")
         return self.common_size(frame)
+
+    def _beside_delta(self: Evaluator, letter: str, body: Node, frame: Frame) -> int:
+        """The axis of an index of δ_{sl}: that of another name with it; 0 where there is none."""
+        named = [n for n in walk(body) if isinstance(n, Symbol) and n.subs]
+        if not any(full_name(n.name) == "delta" for n in named):
+            return 0
+        for n in named:
+            letters = [plain_letter(s) for s in spread(n.subs)]
+            if full_name(n.name) == "delta" or letter not in letters:
+                continue
+            free = {x: self.base for x in letters if x and x != letter
+                    and frame.bound.get(x) is None}
+            try:
+                self.value(n, frame.with_params({}, dict(free)))
+            except Need as need:
+                if need.letter == letter:
+                    return need.size
+            except Unknown:
+                pass
+        return 0
 
     def _joined(self: Evaluator, op: str, values: list[tuple[int, Value]]) -> Value:
         if op in ("sum", "prod", "product"):

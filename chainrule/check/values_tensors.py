@@ -40,6 +40,27 @@ def cellwise(f: Pair, a: Value, b: Value) -> Value:
     return Array(shape, tuple(f(x, y) for x, y in zip(a.cells, b.cells, strict=True)))
 
 
+def to_rows(a: Value, b: Value) -> tuple[Value, Value]:
+    """A matrix and a vector that is added to each of its rows, or columns: both as matrices."""
+    if not isinstance(a, Array) or not isinstance(b, Array) or (
+            len(plain_shape(a.shape)) == len(plain_shape(b.shape))):
+        return a, b
+    first, second = squeezed(a), squeezed(b)
+    if not isinstance(first, Array) or not isinstance(second, Array):
+        return first, second  # a list of one number is that number
+    if len(first.shape) == 1:
+        second, first = to_rows(second, first)
+        return first, second
+    if len(first.shape) != 2 or len(second.shape) != 1:
+        return a, b
+    rows, columns = first.shape
+    if len(second.cells) == columns:
+        return first, Array(first.shape, second.cells * rows)
+    if len(second.cells) == rows:
+        return first, Array(first.shape, tuple(c for c in second.cells for _ in range(columns)))
+    return a, b
+
+
 def shown_shape(shape: tuple[int, ...]) -> str:
     """A shape as text: 2 × 3; a number has none."""
     return " × ".join(map(str, shape)) or "1"
@@ -174,4 +195,4 @@ def blocks(rows: list[list[Value]]) -> Value:
 
 
 __all__ = ["blocks", "cellwise", "contraction", "diagonal", "outer", "permuted", "products",
-           "shown_shape", "squeezed", "stacked", "transposed"]
+           "shown_shape", "squeezed", "stacked", "to_rows", "transposed"]

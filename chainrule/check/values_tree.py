@@ -38,23 +38,29 @@ from chainrule.check.values import (
     plain_shape,
     shape_of,
 )
+from chainrule.check.values_adjoints import Adjoints
 from chainrule.check.values_calls import Calls
 from chainrule.check.values_cells import Cells
 from chainrule.check.values_dots import is_dots, list_with_dots, terms_with_dots
 from chainrule.check.values_frames import DEPTH, OPERATIONS, Chooser, Frame, Need
 from chainrule.check.values_functions import Functions
+from chainrule.check.values_laid import Laid, with_divergences
 from chainrule.check.values_limits import Limits
 from chainrule.check.values_names import key, plain_letter
+from chainrule.check.values_ones import Ones, indicator, row_of_ones, with_indicators
 from chainrule.check.values_slopes import Slopes
-from chainrule.check.values_subscripts import Subscripts
+from chainrule.check.values_subscripts import Subscripts, flattened
 from chainrule.check.values_sums import Sums
 from chainrule.check.values_tensors import (
     blocks,
     cellwise,
+    contraction,
     products,
     shown_shape,
+    to_rows,
     transposed,
 )
+from chainrule.check.values_turns import Turns
 from chainrule.check.worlds import Own, Scope, World
 
 _COMPARE: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "=": "eq",
@@ -80,7 +86,7 @@ def number(text: str) -> Fraction:
     return sign * Fraction(plain + "0" if plain.endswith(".") else plain)
 
 
-class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
+class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones, Adjoints, Laid):
     """Values in one world and one scope; see the module's description.
 
     `base` is what subscripts count from. `student` says that a student's own values replace the
@@ -101,8 +107,11 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
         self.depth = 0
         self.approximate = False
         self.fine = False  # whether each product may be another kind of product
-        self.place = 10**9  # where in the paper this stands
+        self.place: int = 10**9  # where in the paper this stands
         self.slopes: dict[tuple[str, str], Value] = {}  # a student's own derivatives
+        self.examples = False  # whether some label counts examples
+        self.spot = 0  # where the name stands that is looked up
+        self.turns: dict[tuple[int, int], str] = {}  # which way products lie, by their places
         self.nudges: dict[int, Fraction] = {}  # literals, by their place, that are moved a little
 
     def frame(self) -> Frame:
@@ -203,8 +212,15 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
             exact = number(node.text)
             return exact + self.nudges[node.start] if node.start in self.nudges else exact
         if isinstance(node, Symbol):
+            condition = indicator(node) if node.subs else None
+            if condition is not None:
+                return self._truth(Apply(node.start, node.end, "truth", (condition,)), frame)
             return self.symbol(node, frame)
         if isinstance(node, Apply):
+            condition = indicator(node)
+            called = node.head.startswith("call:")
+            if condition is not None and not (called and self.known(node, frame)):
+                return self._truth(Apply(node.start, node.end, "truth", (condition,)), frame)
             return self._apply(node, frame)
         if isinstance(node, Reduce):
             return self.reduce(node, frame)
@@ -239,7 +255,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
             "frac": self._fraction,
             "power": self._power,
             "cell": self.cell_of_call,
-            "transpose": lambda n, f: transposed(self.value(n.args[0], f)),
+            "transpose": self._transposed,
             "abs": lambda n, f: self._map("abs", self.value(n.args[0], f)),
             "norm": lambda n, f: self.norm(self.value(n.args[0], f)),
             "floor": lambda n, f: self._map("floor", self.value(n.args[0], f)),
@@ -287,25 +303,48 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
         return total
 
     def added(self, a: Value, b: Value) -> Value:
-        """a + b; a number is added to every cell."""
-        return cellwise(self.numbers.add, a, b)
+        """a + b; a number is added to every cell, a vector to every row of a matrix."""
+        return cellwise(self.numbers.add, *to_rows(a, b))
 
     def _product(self, node: Apply, frame: Frame) -> Value:
         if any(is_dots(a) for a in node.args):
             return terms_with_dots(self, node, frame)
         signs = node.signs if len(node.signs) == len(node.args) else ("", *node.signs)
+        args, signs = with_indicators(*with_divergences(
+            *self.with_differentials(node.args, signs, frame)))
+        if args is not node.args:
+            node = Apply(node.start, node.end, "product", args, signs)
         total: Value = None
-        for k, arg in enumerate(node.args):
+        turn = ""
+        sums = False  # whether a row of ones stands before
+        for k, arg in enumerate(args):
             if isinstance(arg, Derivative) and arg.top is None and k + 1 < len(node.args):
                 rest = Apply(arg.end, node.end, "product", node.args[k + 1 :],
                              ("", *signs[k + 2 :]))
                 term = self.value(Derivative(arg.start, node.end, rest, arg.bottom, arg.total),
                                   frame)
                 return term if total is None else self.times(node, k, signs[k], total, term)
-            term = self.value(arg, frame)
+            laid = self.behind_name(args[k - 1], total, arg, frame) if k else None
+            term = self.value(arg, frame) if laid is None else laid
             if isinstance(term, bool):
                 term = Fraction(int(term))
-            total = term if total is None else self.times(node, k, signs[k], total, term)
+            if row_of_ones(arg) and k + 1 < len(args):
+                sums, total = True, term if total is None else total
+                continue
+            if sums and isinstance(term, Array) and not isinstance(total, Array):
+                sums, term = False, self.summed(term, False)
+            ones = self.with_one(arg, total, turn)
+            if ones is not None:
+                total = ones
+                continue
+            if total is None:
+                total = term
+                turn = self.turn(arg) if isinstance(term, Array) else ""
+                continue
+            other = self.turn(arg) if isinstance(term, Array) else ""
+            before, total = total, self.times(node, k, signs[k], total, term, (turn, other))
+            turn = self.product_turn(before, term, turn, other) if signs[k] != "odot" else turn
+        self.turns[node.start, node.end] = turn
         if len(node.args) > 1 and all(s == "*" for s in signs[1:]) and not frame.bound and not any(
                 isinstance(n, Symbol) for n in walk(node)):
             return self._or_size(node, frame, total)
@@ -322,15 +361,20 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
             return Array((len(sides),), tuple(sides))
         return total
 
-    def times(self, node: Apply, k: int, sign: str, a: Value, b: Value) -> Value:
-        """One product or quotient of two values."""
+    def times(self, node: Apply, k: int, sign: str, a: Value, b: Value,
+              turns: tuple[str, str] = ("", "")) -> Value:
+        """One product or quotient of two values; `turns` says which way vectors lie."""
         if sign == "/":
             return self._quotient(a, b)
         kind = {"*": "times", "dot": "dot", "odot": "odot"}.get(sign, "")
         if not isinstance(a, Array) or not isinstance(b, Array):
             return cellwise(self.numbers.mul, a, b)
+        what = self._joint(node, k, kind, a, b)
+        options = self.turned_product(kind, a, b, *turns)
+        if options is not None:
+            return options[self.chooser.choose((*what, *turns), len(options))]()
         options = products(self.numbers, kind, a, b)
-        return options[self.chooser.choose(self._joint(node, k, kind, a, b), len(options))]()
+        return options[self.chooser.choose(what, len(options))]()
 
     def _joint(self, node: Apply, k: int, kind: str, a: Array, b: Array) -> Any:
         """What a choice between products is called: those of one kind are taken alike at first."""
@@ -349,17 +393,54 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits):
     def _fraction(self, node: Apply, frame: Frame) -> Value:
         return self._quotient(self.value(node.args[0], frame), self.value(node.args[1], frame))
 
+    def _transposed(self, node: Apply, frame: Frame) -> Value:
+        factors = self.factor_before(node.args[0], frame)
+        if factors is not None and not self._enclosed(node.args[0], factors):  # W(x + b)^T
+            return self._behind(node, factors, "transpose", (), frame)
+        return transposed(self.value(node.args[0], frame))
+
+    def _enclosed(self, call: Node, factors: tuple[Symbol, Node]) -> bool:
+        """Whether p(1 - p) stands in brackets of its own, as far as the places tell."""
+        before = factors[1].start - call.start - len(factors[0].name)
+        behind = call.end - factors[1].end
+        if before in (1, 6) or behind in (1, 7):
+            return False
+        return self.chooser.choose(("enclosed", call.start, call.end), 2) == 0
+
+    def _behind(self, node: Apply, factors: tuple[Node, Node], head: str,
+                rest: tuple[Node, ...], frame: Frame) -> Value:
+        """p(1 - p)^2: what stands behind a bracket is the bracket's alone."""
+        first, bracket = factors
+        made = Apply(bracket.start, node.end, head, (bracket, *rest))
+        return self._product(Apply(node.start, node.end, "product", (first, made), ("", "")), frame)
+
     def _power(self, node: Apply, frame: Frame) -> Value:
         base, exponent = node.args
+        if isinstance(base, Apply) and base.head == "power":  # p^2 (1 - p)^2
+            factors = self.factor_before(base.args[0], frame)
+            if factors is not None and base.args[1].start < factors[1].start:
+                first = Apply(node.start, base.args[1].end, "power", (factors[0], base.args[1]))
+                return self._behind(node, (first, factors[1]), "power", (exponent,), frame)
+        factors = self.factor_before(base, frame)
+        if factors is not None and exponent.start < factors[1].start:  # p^2(1 - p)
+            first = Apply(node.start, exponent.end, "power", (factors[0], exponent))
+            both = (first, factors[1])
+            return self._product(Apply(node.start, node.end, "product", both, ("", "")), frame)
+        if factors is not None and not self._enclosed(base, factors):
+            return self._behind(node, factors, "power", (exponent,), frame)
         if plain_letter(exponent) == "T":
             return transposed(self.value(base, frame))
-        if plain_letter(base) == "e" and not self.known(base, frame):
+        if plain_letter(base) == "e" and (not self.known(base, frame) or self.chooser.choose(
+                ("euler", node.start, node.end), 2)):
             return self._map("exp", self.value(exponent, frame))
         top = self.value(exponent, frame)
         below = self.value(base, frame)
         for x in cells_of(top):
             if type(x) is Fraction and abs(x) > 400:
                 raise Unknown("the exponent is too large", "budget")
+        if top == 2 and isinstance(below, Array) and len(plain_shape(below.shape)) == 1 and (
+                self.chooser.choose(("square", node.start, node.end), 2)):
+            return contraction(self.numbers, flattened(below), flattened(below), 1)  # v² is v·v
         return cellwise(lambda x, p: self.numbers.apply("pow", x, p), below, top)
 
     def _matrix(self, node: Matrix, frame: Frame) -> Value:

@@ -15,10 +15,11 @@ from fractions import Fraction
 from typing import Any, Final
 
 from chainrule.check.sheet import Free, Part
-from chainrule.check.tree import Node
+from chainrule.check.tree import Node, Symbol
 from chainrule.check.values import Numbers, Unknown, Value, array
 from chainrule.check.values_cells import Cells, Graph
 from chainrule.check.values_names import Definition, Form, Head, Key, full_name, key
+from chainrule.check.values_subscripts import constant_index
 from chainrule.errors import ChainruleError
 from chainrule.evaluate.values import Sizes
 from chainrule.lang.expr import Expr
@@ -88,13 +89,28 @@ class Names:
                         found.setdefault(tensor, uses)
             if found or name in ("e", "d"):  # Euler's number is not the loss E
                 break
+            if not (label or subs) and name in self.sizes:  # nor is the size m the mean M
+                break
         if not found:
             family = [t for s, t in self.exact.items()
                       if s.rstrip("0123456789_") == name and s != name and not label]
             family += [t for (h, s), t in self.spelled.items()
                        if h[:2] == (kind, name) and not label and not s]
-            found.update(dict.fromkeys(family, False))
+            found.update(dict.fromkeys((t for t in family if self._has(t, form.subs)), False))
+        plain = [s for s in form.subs if constant_index(s) is not None or (
+            isinstance(s, Symbol) and len(s.name) == 1)]
+        if len(plain) == len(form.subs) > 0:  # J_1 is no cell of the number J, but a new name
+            rank = {t: len(self.program.tensors[t].shape) for t in found}
+            alone = [constant_index(s) for s in form.subs] == [0]
+            found = {t: uses for t, uses in found.items() if uses or rank[t] >= len(form.subs) or (
+                alone and not rank[t])}
         return list(found.items())
+
+    def _has(self, tensor: str, subs: tuple[Node, ...]) -> bool:
+        """Whether a numbered tensor may have these subscripts: v_0 is no v1, which is a number."""
+        numbers = [constant_index(s) for s in subs]
+        return len(subs) <= len(self.program.tensors[tensor].shape) and all(
+            k is None or k > 0 for k in numbers)
 
     def size(self, name: str) -> str | None:
         """The size of that name; the case may differ where that leaves no doubt."""
@@ -134,6 +150,7 @@ class Scope:
     own_names: dict[Head, list[Definition]] = field(default_factory=dict)
     via: dict[str, list[Definition]] = field(default_factory=dict)
     seeds: dict[str, dict[Any, tuple[Node, Fraction]]] = field(default_factory=dict)
+    adjoints: dict[Key, list[tuple[int, int]]] = field(default_factory=dict)  # rows of v̄, places
     flat: set[str] = field(default_factory=set)  # matrices that the paper writes as vectors
     version: int = 0
 
@@ -214,6 +231,8 @@ class World:
         if tensor.kind == "integer":
             top = below if below is not None else 5
             drawn = tuple(Fraction(self.random.randrange(max(top, 1))) for _ in range(count))
+            if not shape and self.seed < 2:  # the first class and the last one: a sum may miss one
+                drawn = (Fraction(0 if self.seed == 0 else max(top, 1) - 1),)
         else:
             drawn = self._drawn(free, shape, count)
         self.inputs[name] = array(shape, drawn)
@@ -233,10 +252,15 @@ class World:
         low, high = Fraction(str(free.low)), Fraction(str(free.high))
         found: set[Fraction] = set()
         ordered = []
+        # a lone number is positive in one of the first two worlds and negative in the other one:
+        # what is wrong on one side of 0 has to show
+        sided = count == 1 and low < 0 < high and self.seed < 2
+        positive = bool((len(self.inputs) + self.seed) % 2)
         for _ in range(count):
             for _ in range(20):
                 drawn = low + (high - low) * Fraction(self.random.randint(1, 999), 1000)
-                if drawn not in found and (drawn or free.low == 0):
+                if drawn not in found and (drawn or free.low == 0) and not (
+                        sided and (drawn > 0) is not positive):
                     break
             found.add(drawn)
             ordered.append(drawn)

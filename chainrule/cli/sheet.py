@@ -81,12 +81,13 @@ def make_command(sheet: str, student: str, listed: str | None, work: bool, forma
     if listed is not None:
         if student:
             raise click.UsageError("Give --student or --class, not both.")
-        _class(found, listed, work, format, output)
+        _class(found, listed, work, format, output, sheets=True)
         return
     common.emit_document(student_sheet(found, student), format, output)
 
 
-def _class(sheet: Any, listed: str, work: bool, format: str | None, output: str | None) -> None:
+def _class(sheet: Any, listed: str, work: bool, format: str | None, output: str | None,
+           sheets: bool) -> None:
     """The files of a whole class."""
     from chainrule.check.sheet_class import make_class, students_of
 
@@ -99,7 +100,7 @@ def _class(sheet: Any, listed: str, work: bool, format: str | None, output: str 
         raise InputError(f"{listed}: there is no class list", hint="give a file in CSV")
     students = students_of(text, sheet.student)
     done = 0
-    for made in make_class(sheet, students, (format or "markdown",), work):
+    for made in make_class(sheet, students, (format or "markdown",), work, sheets):
         path = Path(output, made.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         common.write_file(str(path), made.text.encode("utf-8"))
@@ -109,7 +110,8 @@ def _class(sheet: Any, listed: str, work: bool, format: str | None, output: str 
                 click.echo(f"\r{done} of {len(students)} students", nl=False, err=True)
     if sys.stderr is not None and sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
-    click.echo(f"{len(students)} students: {output}{os.sep}sheets, keys and json")
+    folders = "sheets, keys and json" if sheets else "keys and json"
+    click.echo(f"{len(students)} students: {output}{os.sep}{folders}")
 
 
 @command.command("key")
@@ -117,11 +119,13 @@ def _class(sheet: Any, listed: str, work: bool, format: str | None, output: str 
 @_STUDENT
 @click.option("--work/--no-work", default=True, help="Whether to show the working.  "
               "[default: work]")
+@click.option("--class", "listed", metavar="LIST", help="A class list in CSV: the key and a JSON "
+              "file for every student, in the folder --output.")
 @click.option("--paper", is_flag=True, help="The answers alone, as a student would hand them in: "
               "Markdown with LaTeX.")
 @common.output_options()
-def key_command(sheet: str, student: str, work: bool, paper: bool, format: str | None,
-                output: str | None) -> None:
+def key_command(sheet: str, student: str, work: bool, listed: str | None, paper: bool,
+                format: str | None, output: str | None) -> None:
     """Make the model answer, with full working; with --format json the values as data.
 
     \b
@@ -133,7 +137,11 @@ def key_command(sheet: str, student: str, work: bool, paper: bool, format: str |
     from chainrule.check.sheet_reading import find_sheet
 
     found = find_sheet(sheet)
-    if paper:
+    if listed is not None:
+        if student or paper:
+            raise click.UsageError("Give --class alone, without --student or --paper.")
+        _class(found, listed, work, format, output, sheets=False)
+    elif paper:
         if format is not None and format != "markdown":
             raise click.UsageError("--paper is Markdown: leave --format out.")
         common.write(answer_paper(found, student), output)

@@ -88,7 +88,8 @@ def _settings(function: Callable[..., Any]) -> Callable[..., Any]:
                           "choice]"),
         click.option("--dtype", type=click.Choice(["float32", "float64"]),
                      help="[default: float32]"),
-        click.option("--threads", type=whole, help="Of the native backend.  [default: as many as a step has work for]"),
+        click.option("--threads", type=whole, help="Of the native backend.  "
+                     "[default: as many as a step has work for]"),
         click.option("--backend", type=click.Choice(["native", "reference"]),
                      help="Compiled code, or NumPy step by step.  [default: native where it is "
                           "installed]"),

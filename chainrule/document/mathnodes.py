@@ -275,6 +275,8 @@ def is_loose(m: Math, product: bool) -> bool:
     if not isinstance(m, Row):
         return False
     items = m.items
+    if not items:
+        return False
     if len(items) == 1:
         return is_loose(items[0], product)
     operators = [(i, x.text) for i, x in enumerate(items) if isinstance(x, Op)]

@@ -24,18 +24,17 @@ from chainrule.check.paper import (
 )
 from chainrule.check.read import openings as o
 from chainrule.check.read import tables
+from chainrule.check.read.arrays import aligned_of, grid_of
 from chainrule.check.read.chains import Piece, Sign, formula_pieces
 from chainrule.check.read.drafts import Draft, numeric, words_side
 from chainrule.check.read.markdown import blocks_of
-from chainrule.check.read.prose import Prose
+from chainrule.check.read.prose import NOBODY, Prose
 from chainrule.check.read.tokens import Unreadable
-from chainrule.check.tree import Apply, Node, Symbol
-from chainrule.lang.latex_tokens import words
+from chainrule.check.tree import Apply, Derivative, Node, Symbol
 from chainrule.limits import PAPER_CLAIMS
 
 _SIGN_AT_END: Final = re.compile(r"(=|≡|:=)\s*\Z")
 _COLON: Final = re.compile(r"[$\s)\\\]]{0,6}:(?![=:])[ \t]*([^\n]{0,200}[=→≈≤≥<>])?")
-_NOBODY: Final = words("there it this that here we which they these those what so i")
 _INDEX_LABEL: Final = re.compile(r"\(?\.?\(?([A-Za-z]+|\d+)")
 
 
@@ -66,7 +65,7 @@ class Reader(Prose):
         elif isinstance(block, Break):
             self._break()
         elif isinstance(block, Label):
-            self._label(block.kind, block.key)
+            self._label(block.kind, block.key, block.text)
             self.begun = block.place.end
         elif isinstance(block, Grid):
             self._grid(block)
@@ -76,11 +75,18 @@ class Reader(Prose):
     # formulas
 
     def _formula(self, block: Formula) -> None:
-        start = block.place.start
+        start, source = block.place.start, block.source
+        lined = aligned_of(source)
+        grid = grid_of(source, start) if lined is None else None
+        if grid is not None:
+            self._grid(grid)
+            return
         bare = not (start and self.text[start - 1] in "$([")
-        plain = bare and not re.search(r"\\[A-Za-z]|\^\{|_\{", block.source)
+        plain = bare and not re.search(r"\\[A-Za-z]|\^\{|_\{", source)
+        if lined is not None:
+            start, source = start + lined[0], lined[1]
         try:
-            label, pieces = formula_pieces(block.source, start, self.habits, plain)
+            label, pieces = formula_pieces(source, start, self.habits, plain)
         except Unreadable as slip:
             self.harvest.unread.append(Unread(block.place, block.source[:200], slip.why))
             self._past(block.place)
@@ -177,7 +183,7 @@ class Reader(Prose):
         if len(known) < len(nodes) or not piece.signs:
             return known[0] if len(nodes) == 1 and known else None
         signs = {"=": "==", "≡": "==", "≠": "!=", "≤": "<=", "≥": ">=", "→": "->", "≈": "~~",
-                 "<": "<", ">": ">", "∝": "~"}  # fmt: skip
+                 "<": "<", ">": ">", "∝": "~", "=:": "=="}  # fmt: skip
         return Apply(known[0].start, known[-1].end, "compare", tuple(known),
                      tuple(signs[s.relation] for s in piece.signs))
 
@@ -254,7 +260,8 @@ class Reader(Prose):
         elif piece.leads:
             sides[0] = (words_side(self.text, self.begun, signs[0].place.start)
                         if self.before.strip() else sides[0])
-        elif first and o.IS.search(self.before) and not opening and not block.display:
+        elif first and o.IS.search(self.before) and not opening and not block.display and not (
+                _is_named(sides[0].node)):
             self._is_chain(sides, signs)
         if not sides:
             return
@@ -292,7 +299,7 @@ class Reader(Prose):
         if at <= self.begun or not self.text[self.begun : at].strip():
             return
         left = words_side(self.text, self.begun, at)
-        if not left.text or left.text.lower() in _NOBODY:
+        if not left.text or left.text.lower().split()[-1] in NOBODY:
             return
         sides.insert(0, left)
         stop = at + len(found.group().strip(" :\n"))
@@ -436,6 +443,13 @@ class Reader(Prose):
             self.awaits.append(self.open)
             return
         said = self.before
+        if said.strip() == ":" and self.open is not None and self.open is self.last:
+            at = self.text.rfind(":", self.begun, side.place.start)  # S = Q K^T: and a matrix
+            self.open.signs.append(Sign(Place(at, at + 1), "="))
+            self.open.sides.append(side)
+            self.open.grid = True
+            self.awaits.append(self.open)
+            return
         draft = self._new([side], [])
         if not said.strip() and self.last is not None and not self.last.signs and self.last.sides:
             draft.before = self.last.sides[-1].text
@@ -488,6 +502,12 @@ def _is_member(piece: Piece) -> bool:
 
 def _is_branch(condition: Condition) -> bool:
     return isinstance(condition.node, Apply) and condition.node.head == "or"
+
+
+def _is_named(node: Node | None) -> bool:
+    """Whether a chain starts with a name of its own, whatever the words before it name."""
+    return isinstance(node, Symbol | Derivative) or (
+        isinstance(node, Apply) and node.head.startswith(("call:", "cell")))
 
 
 def _is_list(node: Node | None) -> bool:

@@ -124,6 +124,9 @@ class Derivatives(Reductions):
         if not kind or token.text in ("delta", "Delta"):
             return None
         self.at += 1
+        if kind == "partial" and self.peek().text == "_":  # ∂_x f
+            below = self.scripts(False).subs
+            return self.operator(Derivative(token.start, self.last(), None, below))
         first, order = self._order(self.at, self.end)
         self.at = first
         top: Node | None = None
@@ -143,13 +146,28 @@ class Derivatives(Reductions):
         bottoms: list[Node] = []
         while self.marker(self.at, self.end) == kind and len(bottoms) < 4:
             self.at += 1
-            node = self.behind(self.atom())
+            node = self.behind(self.atom()) if top is not None else self._variable()
             times = 1
             if order > 1 and isinstance(node, Apply) and node.head == "power":
                 times, node = order, node.args[0]
             bottoms += [node] * times
         found = Derivative(token.start, self.last(), top, tuple(bottoms), total=kind == "d")
         return found if top is not None else self.operator(found)
+
+    def _variable(self) -> Node:
+        """What the operator d/dz differentiates by: z alone, with its scripts."""
+        stop, end = self.at + 1, self.end
+        if self.peek().kind not in ("sym", "word"):
+            return self.behind(self.atom())
+        while stop + 1 < end and self.tokens[stop].text in ("_", "^", "'"):
+            opens = self.tokens[stop + 1].kind in ("{", "open")
+            scripted = self.tokens[stop].text != "'"
+            stop = (self.match[stop + 1] + 1 if opens else stop + 2) if scripted else stop + 1
+        self.end = min(stop, end)
+        try:
+            return self.behind(self.atom())
+        finally:
+            self.end = end
 
     def atom(self) -> Node:
         """A factor without what stands behind it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chainrule.check.claims import Claim, Condition, Context, Side, Unread, Value
@@ -82,6 +82,7 @@ class Harvest:
                 self.inside(side.node, context)
 
     def _links(self, draft: Draft, context: Context) -> None:
+        named: list[Claim] = []
         typed = len(draft.signs) > 1 and all(s.relation == "→" for s in draft.signs)
         if typed:
             place = Place(draft.sides[0].place.start, draft.sides[-1].place.end)
@@ -90,12 +91,19 @@ class Harvest:
             return
         for link, sign in enumerate(draft.signs):
             kind = draft.kind
+            if sign.relation == "=:":  # 3 + 4 =: z defines what stands on its right
+                named.append(Claim(sign.place, "≡", draft.sides[link + 1], draft.sides[link],
+                                   "definition", context, self.chain, 0))
+                continue
             if sign.relation == "≡" and link == 0 and kind == "claim":
                 kind = "definition"
             self.claims.append(Claim(sign.place, sign.relation, draft.sides[link],
                                      draft.sides[link + 1], kind, context, self.chain, link,
                                      link > 0))
         self.chain += 1
+        for claim in named:
+            self.claims.append(replace(claim, chain=self.chain))
+            self.chain += 1
 
     def inside(self, node: Node, context: Context) -> None:
         """The relations within a side: in names, in conditions of cases, under braces."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from chainrule.check.read import words as w
+from chainrule.check.read.blanks import blank_cells
 from chainrule.check.read.derivatives import Derivatives
 from chainrule.check.tree import (
     Apply,
@@ -369,6 +370,12 @@ class Reader(Derivatives):
             if self.peek().text == "_":
                 return self.at_point(body, self.scripts(False))
             return body
+        if token.text == "⟨":
+            pair = [p for p in self.commas(opened + 1, closed, ("sep", "bar")) if p[0] < p[1]]
+            if len(pair) == 2:  # an inner product, of vectors or of matrices
+                both = tuple(self.whole(*p) for p in pair)
+                body = Apply(both[0].start, both[1].end, "product", both, ("", "odot"))
+                return Apply(token.start, end, "call:sum", (body,))
         inner = self._inside(opened + 1, closed)
         if token.text == "{":
             return self._braces(inner, token.start, end, closer, opened)
@@ -384,6 +391,12 @@ class Reader(Derivatives):
 
     def _inside(self, start: int, end: int) -> Node:
         rows = any(t.text == ";" for t in self.tokens[start:end])
+        if self.tokens[start - 1].text == "[":
+            cells = blank_cells(self, start, end)
+            if cells is not None:
+                place = self.tokens[start].start, self.tokens[end - 1].end
+                found = tuple(tuple(self.whole(a, b) for a, b in row) for row in cells)
+                return Matrix(*place, found, "")
         if rows and self.has(start, end, ("sep",)) and self.tokens[start - 1].text == "[":
             return self._semicolons(start, end)
         return self.whole(start, end)

@@ -8,6 +8,7 @@ relation, a bare command or a list of numbers; the first English word ends it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,10 +22,10 @@ _TOKEN: Final = re.compile(r"""
   | (?P<mark>(?<![^\s(])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![^\s.,:;)])|`+|~~)
   | (?P<cmd>\\(?:[A-Za-z]+\*?|[{}|,;:!\\%*_]))
   | (?P<num>\d+(?:[.,]\d+)*%?)
-  | (?P<word>[^\W\d_]+\d*(?:'(?!\w))*)
-  | (?P<op>:=|==|[-+−/*^_=<>≤≥≠≈≡×·⋅÷√∂∇∑∏∫∞!~′|&∝±∈→⇒∴∵⊙∘⁰¹²³⁴-⁹⁻ᵀ₀-₉⟹⇔↦½⅓⅔¼¾⅕⅛⅙←↓⇓↑⇑.̂-̈@])
-  | (?P<open>[(\[{])
-  | (?P<close>[)\]}])
+  | (?P<word>(?:(?!ᵀ)[^\W\d_])+\d*(?:'(?!\w))*)
+  | (?P<op>:=|==|[-+−/*^_=<>≤≥≠≈≡×·⋅÷√∂∇∑∏∫∞!~′|&∝±∈→⇒∴∵⊙∘‖⁰¹²³⁴-⁹⁻⁺⁽⁾ᵀ₀-₉₋₊₍₎⟹⇔↦½⅓⅔¼¾⅕⅛⅙←↓⇓↑⇑.̂-̈@])
+  | (?P<open>[(\[{⟨])
+  | (?P<close>[)\]}⟩])
   | (?P<sep>[,;])
   | (?P<space>[ \t]+)
   | (?P<line>\n)
@@ -39,6 +40,8 @@ _NUMBER_LIST: Final = re.compile(
     r"\[\s{0,9}-?[\d.]{1,40}(?:(?:\s{0,9}[,;]\s{0,9}|\s{1,9})[\[\]]?-?[\d.]{1,40}){1,60}[\]\s]{1,4}")
 _INTEREST: Final = re.compile(r"[=<>\\≤≥≠≈≡∴∵⇒⟹→∈∀\[]|:=")
 _APPLIED: Final = re.compile(r"\s?(?:[A-Za-zα-ωΣ](?![a-z])|\(|(?:log|ln|exp|sum)\b)")
+_OF_NAME: Final = re.compile(r"(?:_\w{1,9})?\s{1,2}[A-Za-zα-ωΑ-Ω](?![^\W\d])")
+_STRANGE: Final = frozenset({"Sm", "Ps", "Pe", "Mn", "Lm"})
 _AFTER: Final = frozenset({"for", "if", "when", "at", "case", "where"})
 _COMMANDS_OF_WORDS: Final = frozenset({"%", "#", "&", "textbf", "textit", "emph", "item",
                                        "begin", "end", "section", "subsection", "noindent",
@@ -85,6 +88,7 @@ def _formulas(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     run = _Run()
     before = ""  # the word before the run
     word_at = (0, 0)
+    torn = False  # behind a sign of mathematics that nothing is known of
     for match in _TOKEN.finditer(text, start, end):
         kind, token = match.lastgroup or "other", match.group()
         mathlike = _mathlike(kind, token, text, match, run, end)
@@ -96,13 +100,26 @@ def _formulas(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         if mathlike:
             run.add(kind, token, match.start(), match.end())
             continue
-        yield from _emit(run, before, word_at, text)
+        strange = kind == "other" and token != "∎" and (
+            unicodedata.category(token) in _STRANGE)
+        if not torn and not (strange and _cuts(token, run)):
+            yield from _emit(run, before, word_at, text)
         run = _Run()
+        torn = strange
         if kind == "word":
             before, word_at = token, (match.start(), match.end())
         elif kind != "space":
             before = ""
-    yield from _emit(run, before, word_at, text)
+    if not torn:
+        yield from _emit(run, before, word_at, text)
+
+
+def _cuts(sign: str, run: _Run) -> bool:
+    """Whether an unknown sign stands in the middle of a formula: y = a ⊕ b."""
+    last = next((t for t in reversed(run.tokens) if t[0] != "space"), None)
+    if last is None:
+        return False
+    return unicodedata.category(sign) == "Sm" or last[0] == "op" or run.tokens[-1] is last
 
 
 def _complete(run: _Run, before: str) -> bool:
@@ -118,9 +135,19 @@ def _mathlike(kind: str, token: str, text: str, match: re.Match[str], run: _Run,
               end: int) -> bool:
     if kind in ("num", "open", "close", "space"):
         return True
+    if token == "%":
+        return [t[0] for t in run.tokens[-2:]] == ["num", "space"]
+    if kind == "line":
+        return run.depth > 0 and any(t[1] == "[" for t in run.tokens[-60:])
+    if token == "'" and run.tokens and not run.depth:  # [1 2; 3 4]' of MATLAB
+        return run.tokens[-1][1] == "]" and not text[match.end() : match.end() + 1].isalnum()
     if kind == "op":
         behind = text[match.end() : match.end() + 1]
         ahead = text[match.start() - 1 : match.start()]
+        if token == "." and ahead.isdigit() and run.depth > 0 and behind in tuple(" ,;])\n"):
+            return True  # [1., 2.] of NumPy
+        if token == "." and behind.isdigit() and _follows_sign(run):
+            return True  # = .701
         return token != "." or (behind.isalnum() and ahead.isalnum()
                                 and match.start() > 0)
     if kind == "cmd":
@@ -132,20 +159,28 @@ def _mathlike(kind: str, token: str, text: str, match: re.Match[str], run: _Run,
     if kind != "word":
         return False
     after = text[match.end() : match.end() + 1] or " "
-    bare = token.rstrip("'0123456789" + w.LOWERED)
+    bare = token.rstrip("'0123456789ᵀ" + w.LOWERED + w.RAISED)
     if not bare:
         return True
     if bare in w.TIGHT and _APPLIED.match(text, match.end(), end):
         return True
+    if bare == "grad" and _OF_NAME.match(text, match.end(), end):
+        return True
+    if bare.isupper() and len(bare) == 3 and after in ")*^/+-=ᵀ" and _follows_sign(run):
+        return True
     if bare in ("d", "x") and _APPLIED.match(text, match.end(), end) and not run.tokens:
         return bare == "d"
-    if _in_braces(run):
+    if _in_braces(run) or (run.tokens and run.tokens[-1][1] == "_"):
         return True
     if run.tokens and run.tokens[-1][1] == "." and after in "([":
         return True
     if len(bare) == 1:
-        return bare.lower() not in ("a", "i") or bare != token or _touches(run, after) or (
-            bare != "I" and bare != "a" and bare != "A")
+        ahead = text[match.end() : match.end() + 4].lstrip(" ")[:1]
+        ends = ahead in ("", "\n") or (ahead in ".,;" and text[match.end()] in ".,;")
+        if ends and token == bare and any(t[1] in _RELATION for t in run.tokens):
+            return True  # = 2 (A x - b)^T A
+        return bare not in ("a", "A", "I") or bare != token or _touches(run, after) or (
+            ahead in tuple("=+*/^"))
     if after == "_" or (after in "([" and (bare in w.FUNCTIONS or _follows_sign(run))):
         return True
     if bare in w.FUNCTIONS and after in "([{_^":
@@ -184,6 +219,8 @@ def _follows_sign(run: _Run) -> bool:
     for kind, text, _, _ in reversed(run.tokens):
         if kind == "space":
             continue
+        if text == "|" and [t[1] for t in run.tokens[-2:]] == ["|", "|"]:
+            return True  # a norm
         return kind in ("op", "open", "num") and text not in ("!", "|", "&")
     return False
 
@@ -191,12 +228,14 @@ def _follows_sign(run: _Run) -> bool:
 def _emit(run: _Run, before: str, word_at: tuple[int, int], text: str) -> Iterator[tuple[int, int]]:
     """The formula in a run, if there is one, cut to what belongs to it."""
     tokens = run.tokens
+    odd = sum(t[1] == "|" for t in tokens) % 2 == 1  # an edge of a table, not |x|
+    edge = "|" if odd else "~"
     while tokens and (tokens[-1][0] in ("space", "sep")
-                      or tokens[-1][1] in ("~", "-", "−", "*", "|")):
+                      or tokens[-1][1] in ("~", "-", "−", "*", edge)):
         tokens.pop()
     first = 0
     while first < len(tokens) and (tokens[first][0] in ("space", "sep", "close")
-                                   or tokens[first][1] in ("~", "|", "!", "/", "*", "+", "\\\\")):
+                                   or tokens[first][1] in ("~", edge, "!", "/", "*", "+", "\\\\")):
         first += 1
     tokens = tokens[first:]
     tokens = _without_prose_brackets(tokens)

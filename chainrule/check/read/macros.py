@@ -10,7 +10,7 @@ from chainrule.check.read.tokens import Macro
 
 _NEW: Final = re.compile(
     r"\\(?:newcommand|renewcommand|providecommand|DeclareMathOperator)\*?\s{0,9}"
-    r"(?:\{\s{0,9}\\([A-Za-z]+)\s{0,9}\}|\\([A-Za-z]+))\s{0,9}(?:\[(\d)\])?\s{0,9}(?=\{)")
+    r"(?:\{\s{0,9}\\([A-Za-z]+)\s{0,9}\}|\\([A-Za-z]+))\s{0,9}(?:\[(\d)\])?\s{0,9}(?:\[([^\[\]\n]{0,80})\]\s{0,9})?(?=\{)")
 _DEF: Final = re.compile(r"\\def\s{0,9}\\([A-Za-z]+)((?:#[1-9]){0,9})\s{0,9}(?=\{)")
 
 
@@ -34,7 +34,7 @@ def macros_of(text: str) -> dict[str, Macro]:
             else:
                 name, count = match[1], len(match[2]) // 2
             if name not in w.FUNCTIONS:
-                found[name] = Macro(count, body)
+                found[name] = Macro(count, body, match[4] if pattern is _NEW else None)
     return found
 
 

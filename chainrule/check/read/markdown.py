@@ -26,25 +26,53 @@ from chainrule.check.paper import (
     TableCell,
     Words,
 )
+from chainrule.check.read import layout
 from chainrule.check.read.inline import inline
-from chainrule.check.read.labels import labels
+from chainrule.check.read.labels import labels, titles
+from chainrule.check.read.lists import Lists
 from chainrule.limits import PAPER_BLOCKS, PAPER_CELLS
 
 _OPENER: Final = re.compile(
     r"\\\[|\\\(|\$\$|\$|\\begin\{(equation\*?|align\*?|gather\*?|multline\*?|eqnarray\*?|"
-    r"displaymath|math|flalign\*?|alignat\*?|aligned|split|cases|[bpvBV]?matrix|array)\}|\\\$|"
-    r"```[^\n`]{0,80}\n|`[^`\n]{1,200}`")
+    r"displaymath|math|flalign\*?|alignat\*?|aligned|split|cases|[bpvBV]?matrix|array|tabular)\}|\\\$|"
+    r"```[^\n`]{0,80}\n|`[^`\n]{1,200}`|"
+    r"\\begin\{(?P<drawn>tikzpicture|tikzcd|forest|lstlisting|verbatim|minted|pgfpicture|comment|"
+    r"algorithm\*?|algorithmic|thebibliography)\}")
+_DRAWN: Final = re.compile(
+    r"\\begin\{(?:tikz|forest|lstlisting|verbatim|minted|pgf|comment|algo|theb)")
 _MARKER: Final = re.compile(r"[ \t]*(?:[-*+•—–]|>)(?=[ \t\n]|\Z)[ \t]*")
 _INDENT: Final = re.compile(r"[ \t]*")
 _HEADING: Final = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+")
+_SECTION: Final = re.compile(
+    r"[ \t]*\\(?P<what>(?:sub){0,2}section|chapter|(?:sub)?paragraph)\*?\s?"
+    r"\{(?P<said>(?:[^{}\n]|\{[^{}\n]{0,80}\}){0,200})\}")
+_LEVELS: Final = {"chapter": 1, "section": 1, "subsection": 2}
+_PREAMBLE: Final = re.compile(
+    r"[ \t]*\\(?:documentclass|usepackage|RequirePackage|newcommand|renewcommand|def|let|"
+    r"providecommand|DeclareMathOperator|DeclarePairedDelimiter|newtheorem|theoremstyle|hypersetup|geometry|"
+    r"graphicspath|includegraphics|caption|label|title|author|date|input|include|bibliography\w*|"
+    r"lstset|tikzset|pgfplotsset|sisetup|usetikzlibrary|lhead|rhead|chead|cfoot|rfoot|lfoot|"
+    r"thispagestyle|addtolength|newpage|clearpage|pagebreak|vspace\*?|hspace\*?|"
+    r"(?:begin|end)\{(?:document|center|proof|solution|answer|abstract|flushleft|minipage|figure|"
+    r"table|multicols)\*?\}|maketitle|setlength|pagestyle)(?![A-Za-z])")
+_DEFINES: Final = re.compile(
+    r"[ \t]*\\(?:(?:re)?newcommand|providecommand|def|DeclareMathOperator|title|author|lhead|rhead|"
+    r"usepackage|hypersetup)(?![A-Za-z])")
+_EMPHASIS: Final = re.compile(
+    r"(?:[ \t]*\\(?:noindent|medskip|bigskip|smallskip|indent)(?![A-Za-z])[ \t]*)?"
+    r"(?:[ \t]*\\item\b[ \t]*(?=\\textbf|\{\\b))?"
+    r"[ \t]*(?:\\(?:textbf|textit|emph|underline|textsc)\s?\{|"
+    r"\{\\(?:bf|bfseries|it|em)(?![A-Za-z])\s*|\\item\s?\[)")
+_ITEM: Final = re.compile(r"[ \t]*\\item(?![A-Za-z\[])[ \t]*")
+_MODULUS: Final = re.compile(r"\|{1,2}[^\s|][^|]{0,80}\|{1,2}(?:[_^²]|\s{0,3}[=<>+*≤≥-])")
 _SEPARATOR: Final = re.compile(r"[ \t|:+-]+\Z")
 _RULE: Final = re.compile(r"[ \t]*(?:={3,}|-{3,}|\*{3,}|_{3,})[ \t]*\Z")
-_NUMBERS: Final = re.compile(r"[ ]{0,8}-?\d[\d.]*(?:[ ]{1,20}-?\d[\d.]*)+[ ]*\Z")
 _TAG: Final = re.compile(r"<(/?)(?:i|b|em|strong|sub|sup|td|tr|th|span|u|p|br)\b[^<>]{0,80}>")
 _NUMBER: Final = re.compile(r"[-−–+]?\s{0,3}(?:\d+(?:[.,]\d+)*|[.]\d+)%?\Z")
 _CELL_FORMULA: Final = re.compile(
-    r"(?:[-−+*/^_=<>≤≥≠().,\[\]{}\s\d×·²³'∂αβγδεηθλμπρστφψω]|[A-Za-z](?![A-Za-z])|"
-    r"\\[A-Za-z*_]+|exp|log|ln|sin|cos|tanh|max|min|relu|ReLU|sigmoid|softmax|d[A-Za-z])+\Z")
+    r"(?:[-−+*/^_=<>≤≥≠().,\[\]{}\s\d×·²³'∂αβγδεηθλμπρστφψω√]|[A-Za-z](?![A-Za-z])|"
+    r"\\[A-Za-z*_]+|exp|log|ln|sin|cos|tanh|max|min|relu|ReLU|sigmoid|softmax|d[A-Za-z]|"
+    r"(?<=[\d_])(?:bar|hat|tilde|dot)(?![A-Za-z]))+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +101,9 @@ def blocks_of(text: str, start: int, end: int, code: Sequence[tuple[int, int]] =
     return _Blocks(text, start, end, code).all()
 
 
-def _formulas(text: str, start: int, end: int) -> list[_Math]:
-    """All formulas between delimiters, in order."""
+def _formulas(text: str, start: int, end: int,
+              drawn: list[tuple[int, int]]) -> list[_Math]:
+    """All formulas between delimiters, in order; drawings and listings go into `drawn`."""
     found: list[_Math] = []
     never: set[str] = set()  # delimiters that are closed nowhere behind
     paragraph = start  # where the paragraph ends that was looked at last
@@ -86,6 +115,15 @@ def _formulas(text: str, start: int, end: int) -> list[_Math]:
         token = match.group()
         at = match.end()
         if token[0] == "`" or token == "\\$":
+            continue
+        if match["drawn"]:
+            closer = f"\\end{{{match['drawn']}}}"
+            close = -1 if closer in never else text.find(closer, match.end(), end)
+            if close < 0:
+                never.add(closer)
+            else:
+                at = close + len(match["drawn"]) + 6
+                drawn.append((match.start(), at))
             continue
         if token == "$":
             if paragraph < match.end():
@@ -148,20 +186,29 @@ class _Blocks:
         self.text = text
         self.end = end
         self.code = list(code)
-        self.math = _formulas(text, start, end)
+        self.drawn: list[tuple[int, int]] = []
+        self.math = _formulas(text, start, end, self.drawn)
         self.found: list[Block] = []
         self.lines = self._lines(start)
+        self.lists = Lists()
+        self.top = 7  # the level of the headings that name questions
+        self.width = 0  # commas of the rows of a list
+        self.loose = False  # in a table without outer bars
 
     def _lines(self, at: int) -> list[tuple[int, int, list[_Math]]]:
         """Lines as start, end and the formulas in them; a formula never ends a line."""
         lines: list[tuple[int, int, list[_Math]]] = []
-        k = 0
+        k = d = looked = 0
         while at < self.end:
             inside: list[_Math] = []
             here = at
             while True:
                 stop = self.text.find("\n", here, self.end)
                 stop = self.end if stop < 0 else stop
+                if d < len(self.drawn) and self.drawn[d][0] < stop:
+                    here = self.drawn[d][1]
+                    d += 1
+                    continue
                 if k < len(self.math) and self.math[k].start < stop:
                     inside.append(self.math[k])
                     here = self.math[k].end
@@ -169,6 +216,8 @@ class _Blocks:
                     continue
                 break
             stop = max(stop, here)
+            if at >= looked:
+                stop, looked = layout.closed(self.text, at, stop, self.end)
             lines.append((at, stop, inside))
             at = stop + 1
         return lines
@@ -190,15 +239,26 @@ class _Blocks:
         if not raw.strip():
             self._break(start)
             return k + 1
+        if "\n" in raw and not math and _DRAWN.search(raw):
+            self.found.append(Words(Place(start, end), raw))
+            self._break(end)
+            return k + 1
         if self._is_code(start):
             self._code_line(start, end)
             return k + 1
+        self.loose = "|" in raw and k + 1 < len(self.lines) and self._rules(self.lines[k + 1])
+        rows = self._bracketed(k)
+        if rows > k + 1:
+            begins = start + layout.row_start(raw)
+            self._text_line(start, begins, [])
+            self._grid([(begins, end, []), *self.lines[k + 1 : rows]], self._spaced_cells)
+            return rows
         for is_row, cut in ((self._tabs, self._tab_cells), (self._pipes, self._pipe_cells),
-                            (self._spaced, self._spaced_cells)):
+                            (self._spaced, self._spaced_cells), (self._listed, self._listed_cells)):
             stop = k
             while stop < len(self.lines) and is_row(self.lines[stop], stop > k):
                 stop += 1
-            if stop > k + (is_row == self._spaced):
+            if stop > k + (is_row in (self._spaced, self._listed)):
                 self._grid(self.lines[k:stop], cut)
                 return stop
         if not math and _RULE.match(raw):
@@ -219,12 +279,25 @@ class _Blocks:
         if heading is not None:
             self._heading(start, heading.end(), end, len(heading[1]))
             return
+        section = _SECTION.match(self.text, at, end)
+        if section is not None:
+            at = self._section(start, section, end)
+        elif _PREAMBLE.match(self.text, at, end) and (not math or _DEFINES.match(
+                self.text, at, end)):  # fmt: skip
+            self._break(start)
+            return
+        limit = math[0].start if math else end
+        at = self._lists(start, at, limit)
         marker = _MARKER.match(self.text, at, end)
         while marker is not None and marker.end() > at:
             self._break(start)
             at = marker.end()
             marker = _MARKER.match(self.text, at, end)
         limit = math[0].start if math else end
+        for _ in range(3):  # \textbf{Q1.} \textit{(a)}
+            was, at = at, self._latex_labels(start, at, limit)
+            if at == was:
+                break
         first = True
         for begins, stops, kind, key in labels(self.text, at, limit):
             if first:
@@ -244,11 +317,68 @@ class _Blocks:
             at = formula.end
         self._words(at, end)
 
+    def _lists(self, start: int, at: int, limit: int) -> int:
+        r"""Past \\begin{enumerate} and \\item, which count; a label written behind them wins."""
+        for _ in range(8):
+            if "\\" not in self.text[at : at + 40]:
+                return at
+            step = self.lists.step(self.text, at, limit)
+            if step is None:
+                return at
+            if at == start:
+                self._break(start)
+            if step[1] is not None and not any(labels(self.text, step[0], limit)) and (
+                    not _EMPHASIS.match(self.text, step[0], limit)):  # fmt: skip
+                self.found.append(Label(Place(at, step[0]), self.text[at : step[0]], *step[1]))
+            at = step[0]
+        return at
+
+    def _latex_labels(self, start: int, at: int, limit: int) -> int:
+        r"""Past what LaTeX says where a piece of work begins: \\textbf{(b)}, \\item[(a)]."""
+        if "\\" not in self.text[at:limit]:
+            return at
+        item = _ITEM.match(self.text, at, limit)
+        if item is not None:
+            self._break(start)
+            at = item.end()
+        found = _EMPHASIS.match(self.text, at, limit)
+        if found is None:
+            return at
+        closer = "]" if found.group().endswith("[") else "}"
+        closed = self.text.find(closer, found.end(), limit)
+        if closed < 0:
+            return at
+        for begins, stops, kind, key in labels(self.text, found.end(), closed):
+            if at <= found.start():
+                self._break(start)
+            self.found.append(Label(Place(begins, stops), self.text[begins:stops], kind, key))
+            at = stops
+        return closed + 1 if at > found.start() and not self.text[at:closed].strip(" .:") else at
+
+    def _section(self, start: int, found: re.Match[str], end: int) -> int:
+        """A heading of LaTeX; where the line goes on."""
+        level = _LEVELS.get(found["what"], 3)
+        first, last = found.span("said")
+        self.found.append(Heading(Place(max(first - level, start), last), found["said"], level))
+        for begins, stops, kind, key in self._titles(first, last, level):
+            self.found.append(Label(Place(begins, stops), self.text[begins:stops], kind, key))
+        return found.end()
+
     def _heading(self, start: int, at: int, end: int, level: int) -> None:
         said = self.text[at:end].strip().strip("#").strip()
         self.found.append(Heading(Place(start, end), said, level))
-        for begins, stops, kind, key in labels(self.text, at, end):
+        for begins, stops, kind, key in self._titles(at, end, level):
             self.found.append(Label(Place(begins, stops), self.text[begins:stops], kind, key))
+
+    def _titles(self, at: int, end: int, level: int) -> list[tuple[int, int, str, str]]:
+        """A heading's labels; a bare number below a question's heading numbers a part of it."""
+        found = list(titles(self.text, at, end))
+        if found and found[0][2] == "question":
+            bare = self.text[found[0][0]].isdigit()
+            if bare and level > self.top:
+                return [(a, b, "number", key) for a, b, _, key in found[-1:]]
+            self.top = level
+        return found
 
     def _words(self, start: int, end: int) -> None:
         if start < end:
@@ -282,16 +412,53 @@ class _Blocks:
 
     def _tabs(self, line: tuple[int, int, list[_Math]], goes_on: bool) -> bool:
         raw = self._bare(line)
+        if raw.count("\t") == 1:
+            tab = line[0] + raw.index("\t")
+            if any(stop >= tab - 1 for _, stop, _, _ in labels(self.text, line[0], tab)):
+                return False  # a) and a tab
         return "\t" in (raw.rstrip() if goes_on else raw.strip()) and bool(raw.strip())
 
     def _pipes(self, line: tuple[int, int, list[_Math]], goes_on: bool) -> bool:
         raw = self._bare(line).strip()
-        begins = raw.startswith("|")
+        begins = raw.startswith("|") and (raw.endswith("|") or not _MODULUS.match(raw))
+        if self.loose:
+            return "|" in raw
         return (raw.count("|") >= 2 and begins) or (
             goes_on and "|" in raw and (begins or bool(_SEPARATOR.match(raw))))
 
+    def _bracketed(self, k: int) -> int:
+        """Where a matrix ends whose rows stand in brackets of their own, from Z = [ 1 2 ] on."""
+        start, end, math = self.lines[k]
+        if math or "=" not in self.text[start:end] or not layout.BRACKETED.search(
+                self.text, start, end):  # fmt: skip
+            return k
+        stop = k + 1
+        while stop < len(self.lines) and not self.lines[stop][2] and layout.ROW.match(
+                self.text, self.lines[stop][0], self.lines[stop][1]):  # fmt: skip
+            stop += 1
+        return stop
+
+    def _listed(self, line: tuple[int, int, list[_Math]], goes_on: bool) -> bool:
+        """Whether a line is names or numbers with commas between them, as the line before it."""
+        if line[2] or line[1] - line[0] > 400:
+            return False
+        raw = self.text[line[0] : line[1]]
+        width = raw.count(",")
+        if goes_on:
+            return width == self.width and layout.LISTED.match(raw) is not None
+        self.width = width
+        return width > 0 and bool(layout.LISTED.match(raw) or layout.LISTED_NAMES.match(raw))
+
+    def _listed_cells(self, line: tuple[int, int, list[_Math]]) -> list[tuple[int, int]]:
+        return self._cut(line, ",")
+
+    def _rules(self, line: tuple[int, int, list[_Math]]) -> bool:
+        """Whether a line is the rule below a header: --- | ---."""
+        raw = self.text[line[0] : line[1]].strip()
+        return "|" in raw and "-" in raw and bool(_SEPARATOR.match(raw))
+
     def _spaced(self, line: tuple[int, int, list[_Math]], goes_on: bool) -> bool:
-        return not line[2] and bool(_NUMBERS.match(self.text, line[0], line[1]))
+        return not line[2] and bool(layout.NUMBERS.match(self.text, line[0], line[1]))
 
     def _bare(self, line: tuple[int, int, list[_Math]]) -> str:
         """A line with its formulas blanked out, so that places stay what they are."""
@@ -308,14 +475,17 @@ class _Blocks:
 
     def _pipe_cells(self, line: tuple[int, int, list[_Math]]) -> list[tuple[int, int]]:
         cells = self._cut(line, "|")
-        if cells and not self.text[cells[0][0] : cells[0][1]].strip():
+        if not line[2] and layout.NUMBERS.match(self.text, line[0], line[1]):
+            return self._spaced_cells(line)  # | 1  2 |, a matrix between bars
+        bare = self.text[line[0] : line[1]].strip()
+        if bare.startswith("|"):
             cells = cells[1:]
-        if cells and not self.text[cells[-1][0] : cells[-1][1]].strip():
+        if cells and bare.endswith("|"):
             cells = cells[:-1]
         return cells
 
     def _spaced_cells(self, line: tuple[int, int, list[_Math]]) -> list[tuple[int, int]]:
-        return [m.span() for m in re.compile(r"\S+").finditer(self.text, line[0], line[1])]
+        return [m.span() for m in layout.CELL.finditer(self.text, line[0], line[1])]
 
     def _cut(self, line: tuple[int, int, list[_Math]], sign: str) -> list[tuple[int, int]]:
         raw, start = self._bare(line), line[0]
@@ -329,7 +499,8 @@ class _Blocks:
     def _grid(self, lines: list[tuple[int, int, list[_Math]]], cut: object) -> None:
         assert callable(cut)
         rows: list[tuple[TableCell, ...]] = []
-        header, total = False, 0
+        header, total = cut == self._listed_cells and layout.LISTED_NAMES.match(
+            self.text, lines[0][0], lines[0][1]) is not None, 0
         for line in lines:
             bare = self._bare(line)
             if cut == self._pipe_cells and _SEPARATOR.match(bare.strip()):

@@ -130,6 +130,8 @@ class Names(Cursor):
     def _is_sum(self, start: int, end: int) -> bool:
         """Whether what is raised goes on behind its bracket: x^{(a+b)/2}."""
         behind = self.match[start] + 1
+        if behind + 1 == end and self.tokens[behind].kind == "num":
+            return False  # Z^{[1]2}, the square of Z^{[1]}
         return behind < end and self.tokens[behind].text not in ("T", "top", "'", "intercal")
 
     # names
@@ -146,6 +148,8 @@ class Names(Cursor):
         if name in w.REDUCES and self.peek().text == "_":
             return self.reduction(w.REDUCES[name], token)
         if name in ("Sigma", "sum") and self.peek().text == "_":
+            return self.reduction("sum", token)
+        if name == "sum" and self.plain and self.peek().kind in ("sym", "num", "word"):
             return self.reduction("sum", token)
         symbol = Symbol(token.start, token.end, name, token.bold)
         return self.named(symbol, known=token.kind == "word")
@@ -186,6 +190,8 @@ class Names(Cursor):
         name = symbol.name.rstrip("'")
         key = called(symbol)
         function = key in self.habits.functions or name in w.FUNCTIONS
+        if token.text == "(" and self._divided(symbol):
+            return True
         if token.text == "(":
             if symbol.label is not None and not known:
                 return function
@@ -196,6 +202,14 @@ class Names(Cursor):
             return name in w.FUNCTIONS or (name in ("E", "P") and token.text == "[") or (
                 key in self.habits.functions and not token.gap)
         return False
+
+    def _divided(self, symbol: Symbol) -> bool:
+        """Whether a lone bar parts what stands in the bracket: D_{KL}(p ‖ q), P_θ(a | b)."""
+        if not symbol.name[:1].isalpha() or not symbol.name[0].isupper():
+            return False
+        first, last = self.at + 1, min(self.match[self.at], self.end)
+        bars = [k for k in range(first, min(last, first + 80)) if self.tokens[k].kind == "bar"]
+        return len(bars) == 1 and first < bars[0] < last - 1
 
     def _call(self, symbol: Symbol, found: Scripts) -> Node:
         opened = self.at
@@ -262,10 +276,13 @@ class Names(Cursor):
 
     def _scripted(self, node: Node) -> Node:
         found = self.scripts(isinstance(node, (Symbol, Matrix)))
-        if found.primes:
+        if found.primes == 1 and self.plain and isinstance(node, Matrix):
+            node = Apply(node.start, found.end, "transpose", (node,))  # of MATLAB
+        elif found.primes:
             raise self.fail("a prime stands behind a bracket")
         if found.subs:
-            if found.relation or isinstance(node, (Derivative, Bar)):
+            if found.relation or (isinstance(node, (Derivative, Bar))
+                                  and not _are_indices(found.subs)):
                 node = self.at_point(node, found)
             elif isinstance(node, Symbol):
                 node = replace(node, subs=node.subs + found.subs, end=found.end)
@@ -309,6 +326,16 @@ class Names(Cursor):
     def reduction(self, op: str, token: Token) -> Node:
         """A sum, a product, a maximum over something."""
         raise NotImplementedError
+
+
+def _are_indices(subs: tuple[Node, ...]) -> bool:
+    r"""Whether subscripts name a cell, as those of (\\partial L / \\partial W)_{ij} do."""
+    for sub in subs:
+        parts = sub.args if isinstance(sub, Apply) and sub.head == "product" else (sub,)
+        if not all((isinstance(p, Symbol) and p.name in "ijklmnpqrs" and not p.subs)
+                   or (isinstance(p, Number) and p.text.isdigit()) for p in parts):
+            return False
+    return not (len(subs) == 1 and isinstance(subs[0], Number) and len(subs[0].text) == 1)
 
 
 def called(symbol: Symbol) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
 from chainrule.check.paper import Block, Formula, Grid, Paper, Words
 from chainrule.check.read.macros import macros_of
+from chainrule.check.read.numerals import SPACED
 from chainrule.check.read.tokens import Budget, Habits
+from chainrule.check.read.words import OPENERS
 
 _CONDITION: Final = re.compile(
     r"(?:\b(?:if|when|whenever|unless|provided(?:\s+that)?|as\s+long\s+as|in\s+case|suppose(?:\s+that)?)"
@@ -108,28 +111,59 @@ def last_sentence(before: str) -> str:
 
 
 _DEFINES_CALL: Final = re.compile(
-    r"(?:^|[\s,;$&=(]|\\quad)\s{0,9}\\?(?P<name>[A-Za-z]+(?:_(?:\{\w{1,12}\}|\w))?)'{0,3}\s{0,3}"
+    r"(?:^|[\s,;$&=(]|\\quad)\s{0,9}\\?(?P<name>[A-Za-z]+(?:_(?:\{\w{1,12}\}|\w)|\d|[₀-₉])?)'{0,3}\s{0,3}"
     r"(?:\\left)?\((?P<args>[A-Za-z\\][^()=+*/-]{0,60})(?:\\right)?\)\s{0,3}(?:_(?:\{[^{}]{0,20}\}|\w))?\s{0,3}&?"
     r"\s{0,3}(?:=|\\equiv|:=|≡)")
 _COMMA_NUMBER: Final = re.compile(
-    r"(?<![\d.,\[(])\d+,\d{1,2}(?![\d,])|(?<![\d.,\[(])\d+,\d{4,}(?![\d,])")
+    r"(?<![\d.,\[(])(?:\d+,\d{1,2}|0,\d{3})(?![\d,])|(?<![\d.,\[(])\d+,\d{4,}(?![\d,])")
+_SURE_COMMA: Final = re.compile(
+    r"(?<![\d.,\[({_])(?:0,\d+|\d+,(?:\d{2}|\d{4,40}))(?![\d,])")
+_BRACED_COMMA: Final = re.compile(
+    r"\d\{,\}(?:\d{1,2}|\d{4,40})(?![\d{])|(?<!\d)0\{,\}\d{3}(?![\d{])")
 _NEGATIVE: Final = re.compile(r"(?<![\w}^_])(d?[a-z])-1(?![\d.\w])")
-_POINT_NUMBER: Final = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
+_POINT_NUMBER: Final = re.compile(r"(?<![\d.])(?!\d{1,3}\.\d{3},\d)\d+\.\d+(?![\d.])")
+
+
+_ALONE: Final = re.compile(r"(?<![A-Za-z\\])(?:d(?=[A-Z]))?([A-Za-z])(?![A-Za-z])", re.ASCII)
+_RUN: Final = re.compile(r"(?<![A-Za-z\\{_])(?:[A-Z]{2,3}[a-z]?|[A-Z][a-z])(?![A-Za-z(])", re.ASCII)
+_RUN_LEFT: Final = re.compile(
+    r"(?:\A|[\n,;:])\s{0,9}([A-Z]{2,3}[a-z]?|[A-Z][a-z])(?=\s{0,3}:?=)", re.ASCII)
+_RUN_TURNED: Final = re.compile(
+    r"(?<![A-Za-z\\{_])[A-Z]{2}(?=\^T(?![A-Za-z])|ᵀ|\.T(?!\w))", re.ASCII)
 
 
 def habits_of(paper: Paper) -> Habits:
     """What a paper does throughout: functions that it defines, macros, decimal commas."""
     functions: set[str] = set()
-    commas = points = 0
+    commas = points = braced = sure = spaced = 0
+    alone, runs, left = set[str](), set[str](), set[str]()
     for source in _sources(paper.blocks):
         for found in _DEFINES_CALL.finditer(source):
-            functions.add(found["name"].replace("{", "").replace("}", ""))
+            ahead = source[: found.start("name")].rstrip(" \\")[-1:]
+            name = unicodedata.normalize("NFKC", found["name"])
+            if name[-1].isdigit() and "_" not in name:
+                name = f"{name[:-1]}_{name[-1]}"
+            if "_" in name and (ahead.isalnum() or ahead in tuple("})'")):
+                continue  # u_2 a_2 (a_2) = …: factors
+            functions.add(name.replace("{", "").replace("}", ""))
         commas += len(_COMMA_NUMBER.findall(source))
         points += len(_POINT_NUMBER.findall(source))
+        sure += _SURE_COMMA.search(source) is not None
+        spaced += SPACED.search(source) is not None
+        alone |= set(_ALONE.findall(source))
+        runs |= set(_RUN.findall(source))
+        turned = set(_RUN_TURNED.findall(source))
+        runs |= turned
+        alone |= {letter for run in turned for letter in run}
+        left |= set(_RUN_LEFT.findall(source))
+        braced += _BRACED_COMMA.search(source) is not None
     macros = macros_of(paper.text) if "\\" in paper.text else {}
+    left |= {run for run in runs if not alone.issuperset(run) or run.lower() in OPENERS}
     negatives = frozenset(found[1] for found in _NEGATIVE.finditer(paper.text)
                           if f"{found[1]}0" in paper.text or f"{found[1]}_0" in paper.text)
-    return Habits(frozenset(functions), macros, commas > 0 and points == 0, negatives, Budget())
+    return Habits(frozenset(functions), macros, commas > 0 and points == 0,
+                  braced > 0, sure > 0 and points == 0, spaced > 0, negatives,
+                  frozenset(runs - left), Budget())
 
 
 def _sources(blocks: Iterable[Block]) -> Iterable[str]:

@@ -23,6 +23,7 @@ from chainrule.check.read.drafts import Draft, Harvest, words_side
 from chainrule.check.read.markdown import blocks_of
 from chainrule.check.read.tokens import Unreadable
 from chainrule.check.tree import Apply
+from chainrule.lang.latex_tokens import words
 
 _LONE_SIGN: Final = re.compile(r"\s*(=|≡|:=|→|⇒|-->|->|=>)\s*\Z")
 _SIGN_AT_END: Final = re.compile(r"(=|≡|:=)\s*\Z")
@@ -32,7 +33,16 @@ _SUMS_UP: Final = re.compile(r"\s*[*_]*(?:so|thus|hence|in summary|in conclusion
 _NEW_SENTENCE: Final = re.compile(
     r"[.;]\s+(?:So|Thus|Hence|Therefore|In summary|Altogether|Together|Overall)\b")
 _OTHERWISE: Final = re.compile(r"\s*(?:and\s+|or\s+)?(?:otherwise|else)\b[\s.:,]*", re.IGNORECASE)
+_DRAWN: Final = re.compile(r"[^\n]{0,200}\\begin\{(?:tikz|forest|lstlisting|verbatim|minted|pgf|"
+                          r"comment|algo|theb)")
+_FURTHER: Final = re.compile(r"[\s,;.]{0,9}\(?([b-h])\)[\s:]{0,9}\Z")
 _ENOUGH: Final = re.compile(r"(?:\b[^\W\d_]{2,40}[\s,]{1,20}){4}")
+
+
+NOBODY: Final = words("there it this that here we which they these those what so i")
+
+
+_NAMES: Final = frozenset("bcdefghjklmnopqrstuvwxyzBCDEFGHJKLMNOPQRSTUVWXYZ")
 
 
 class Prose:
@@ -44,6 +54,7 @@ class Prose:
         self.habits = o.habits_of(paper)
         self.harvest = Harvest(paper.text)
         self.path: list[tuple[str, str]] = []
+        self.bare = False  # questions are called 1a), 1b)
         self.heading = ""
         self.before = ""  # the words since the last formula
         self.begun = 0  # where they begin
@@ -77,7 +88,12 @@ class Prose:
                 self.block(part)
         self._break()
 
-    def _label(self, kind: str, key: str) -> None:
+    def _label(self, kind: str, key: str, text: str = "") -> None:
+        if kind == "question":
+            self.bare = text[:1].isdigit()
+        elif kind == "number" and self.bare and self.path[1:] and key == str(
+                int(self.path[0][1]) + 1):  # fmt: skip
+            kind = "question"  # 2) behind 1c)
         if kind == "item" and len(key) == 1 and any(
                 k == "part" and x == chr(ord(key) - 1) for k, x in self.path):
             kind = "part"  # (i) behind (h)
@@ -111,6 +127,13 @@ class Prose:
     def _words(self, block: Words) -> None:
         text = block.text
         place = block.place
+        if _DRAWN.match(text):
+            self.harvest.unread.append(Unread(place, text.strip()[:200], "a drawing or a listing"))
+            return
+        further = _FURTHER.match(text)
+        if further is not None and ("part", chr(ord(further[1]) - 1)) in self.path[-1:]:
+            self._label("part", further[1])  # (a) x = 1 (b) y = 2
+            return
         lone = _LONE_SIGN.match(text)
         if lone is not None:
             self._lone_sign(lone[1], place.start + lone.start(1))
@@ -220,7 +243,8 @@ class Prose:
                         start + found.start() - 200)
             left = words_side(self.text, begin, start + found.start())
             last = start + found.end()
-            if len(left.text) < 2 or "=" in left.text:
+            nobody = not NOBODY.isdisjoint(left.text.lower().split()[-1:])
+            if nobody or "=" in left.text or (len(left.text) < 2 and left.text not in _NAMES):
                 continue
             left = self._read_name(left)
             sign = Sign(Place(start + found.start("is"), start + found.end("is")), "is")

@@ -114,7 +114,14 @@ def _numeric(node: Node) -> bool:
 def has_relations(rows: list[list[Cell]]) -> bool:
     """Whether its cells hold relations: rows are chains then."""
     leading = sum(1 for row in rows for cell in row if cell.leads)
-    return leading > 0 and leading * 4 >= len(rows)
+    if leading:
+        return leading * 4 >= len(rows)
+    # Forward | | Reverse |: groups of columns, with v_1 | e^x = 1.6 in them
+    header = rows[0]
+    grouped = any(c.words and not c.pieces for c in header) and any(
+        c.blank for c in header) and all(c.blank or not c.pieces for c in header)
+    inner = sum(any(len(c.pieces) == 1 and c.pieces[0].signs for c in row) for row in rows[1:])
+    return grouped and len(rows) > 1 and inner * 2 >= len(rows) - 1
 
 
 def row_chains(rows: list[list[Cell]]) -> list[Chain]:
@@ -135,7 +142,14 @@ def _groups(rows: list[list[Cell]]) -> list[int]:
     named = [k for k, cell in enumerate(header) if cell.words and not cell.pieces]
     if len(named) >= 1 and all(c.blank or c.words for c in header) and len(header) > 2 and (
             any(c.blank for c in header)):  # fmt: skip
-        return named if named[0] == 0 else [0, *named]
+        named = [k for k in named if k == 0 or not _mostly_leads(rows, k)] or [0]
+        if named[0] == 0:
+            return named
+        first = [row[0] for row in rows[1:] if row and not row[0].blank]
+        symbols = sum(isinstance(cell.value(), Symbol) for cell in first)
+        if named[0] == 1 and symbols * 2 > len(first):  # v_1 | x_1 x_2 = 6
+            return [0, *named[1:]]
+        return [0, *named]
     starts = []
     for k in range(max(map(len, rows))):
         column = [row[k] for row in rows if k < len(row) and not row[k].blank]
@@ -143,6 +157,12 @@ def _groups(rows: list[list[Cell]]) -> list[int]:
         if k == 0 or (column and leads * 2 < len(column)):
             starts.append(k)
     return starts
+
+
+def _mostly_leads(rows: list[list[Cell]], k: int) -> bool:
+    """Whether the cells of a column go on from the column before: = 1.6."""
+    column = [row[k] for row in rows[1:] if k < len(row) and not row[k].blank]
+    return sum(c.leads for c in column) * 2 > len(column)
 
 
 def _chains(cells: list[Cell], row: int, column: int) -> list[Chain]:

@@ -10,82 +10,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from chainrule.check.read import words as w
 from chainrule.check.read.braces import brace_pairs, definition_end
-from chainrule.limits import MACRO_TOKENS
+from chainrule.check.read.habits import Budget, Habits, Macro, Token, Unreadable
+from chainrule.check.read.numerals import Around, numeral
+from chainrule.check.read.packages import written_out
 
 _COMMAND: Final = re.compile(r"\\([A-Za-z]+\*?|.|\Z)", re.ASCII | re.DOTALL)
-_NUMBER: Final = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+(?![\d.^]))?", re.ASCII)
-_GROUPED: Final = re.compile(r"\d{1,3}(?:(?:,|\{,\})\d{3})+(?:\.\d+)?(?![\d,])", re.ASCII)
-_THIN: Final = re.compile(
-    r"\d{1,3}(?:(?:\\[,;! ]|\u2009|\u202f|(?<=\d)\{,\})\d{3})+(?:\.\d+)?(?!\d)", re.ASCII)
 _SIZES: Final = re.compile(r"[xX]\s{0,2}(?=\d)")
-_COMMA: Final = re.compile(r"\d+(?:,|\{,\})\d+(?![\d,])", re.ASCII)
-_BARE_POINT: Final = re.compile(r"\d+\.(?=\s*[,\])])", re.ASCII)
 _LETTERS: Final = re.compile(r"[A-Za-z]+", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*'*\Z", re.ASCII)
+_FENCES: Final = frozenset({"(", ")", "[", "]", "{", "}", "⟨", "⟩", "|", "||", ".", "lfloor",
+                            "rfloor", "lceil", "rceil"})
+_ACCENTED: Final = re.compile(r"_?(bar|hat|tilde|dot)(?![A-Za-z0-9])", re.ASCII)
+_OPTION: Final = re.compile(r"\s{0,9}\[([^\[\]\n]{0,80})\]")
 _MODULE: Final = re.compile(r"(?:np|numpy|jnp|math|torch|F|tf|nn|sp|sympy)\.(?=[A-Za-z])", re.ASCII)
 _VOWEL: Final = re.compile(r"[aeiouAEIOU]")
 _PAREN: Final = {"(": ")", "[": "]"}
 _NUMBER_LIST: Final = re.compile(r"[\d,\s.-]*[\])]", re.ASCII)
 _INTERVAL: Final = re.compile(r"\s*[\])}|.]")
-
-
-class Unreadable(Exception):
-    """A formula, or a part of one, that nothing can be made of; `at` is its place."""
-
-    def __init__(self, why: str, at: int) -> None:
-        super().__init__(why)
-        self.why = why
-        self.at = at
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token: `text` is its normalised spelling; `gap` says that a space stands before it."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-    gap: bool = False
-    bold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Macro:
-    """A paper's own command: how many arguments it takes, and what it writes."""
-
-    arguments: int
-    body: str
-
-
-@dataclass(slots=True)
-class Budget:
-    """What the macros of a paper have written so far, in characters."""
-
-    spent: int = 0
-
-    def spend(self, amount: int, at: int) -> None:
-        """Count what a macro writes; raises `Unreadable` over the limit."""
-        if self.spent + amount > MACRO_TOKENS:
-            raise Unreadable("its macros write out more than can be read", at)
-        self.spent += amount
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What a paper does throughout: its functions, its macros, whether commas are decimal."""
-
-    functions: frozenset[str] = frozenset()
-    macros: Mapping[str, Macro] = field(default_factory=dict)
-    decimal_commas: bool = False
-    negatives: frozenset[str] = frozenset()  # letters that are counted from -1: v-1, v0
-    budget: Budget = field(default_factory=Budget)
 
 
 class Lexer:
@@ -166,6 +112,10 @@ class Lexer:
         if macro is not None and self.depth < 10:
             self._expand(macro, start, end)
             return
+        written = written_out(name, self.source, end, self.closing) if self.depth < 10 else None
+        if written is not None:
+            self._write(written[0], start, written[1])
+            return
         name = w.SPELLED.get(name, name)
         if name in ("newcommand", "renewcommand", "def", "providecommand", "DeclareMathOperator"):
             self.at = definition_end(self.source, end, self.closing)
@@ -185,6 +135,10 @@ class Lexer:
                 closed = self.source.find("]", end, end + 12)
                 end = closed + 1 if closed > 0 else end
             self._add("break", "\\", start, end)
+        elif name in ("intertext", "shortintertext"):
+            self._add("break", "\\", start, end)
+            self._text(name, start, end)
+            self._add("break", "\\", self.at, self.at)
         elif name in ("quad", "qquad"):
             self._add("quad", name, start, end)
         elif name in ("(", ")", "[", "]", ""):
@@ -225,9 +179,9 @@ class Lexer:
             self._add("dots", "…", start, end)
         elif name in ("|", "||"):
             self._add("bar", name, start, end)
-        elif name in ("(", "["):
+        elif name in ("(", "[", "⟨"):
             self._add("open", name, start, end)
-        elif name in (")", "]"):
+        elif name in (")", "]", "⟩"):
             self._add("close", name, start, end)
         elif name in "+-^_'!":
             self._add("op", name, start, end)
@@ -250,11 +204,10 @@ class Lexer:
             end = found.end()
         else:
             end += len(text)
-        text = {"<": "(", ">": ")", "/": "."}.get(text, text)
+        text = {"<": "⟨", ">": "⟩", "/": "."}.get(text, text)
         if name == "right" and text in ("(", "["):
             text = {"(": ")", "[": "]"}[text]
-        if text not in ("(", ")", "[", "]", "{", "}", "|", "||", ".", "lfloor", "rfloor", "lceil",
-                        "rceil"):
+        if text not in _FENCES:
             self.at = start + len(name) + 1  # only the size is dropped
             return
         kind = "open" if name == "left" else "close"
@@ -348,7 +301,11 @@ class Lexer:
 
     def _expand(self, macro: Macro, start: int, end: int) -> None:
         arguments = []
-        for _ in range(macro.arguments):
+        if macro.default is not None:
+            option = _OPTION.match(self.source, end)
+            arguments.append(option[1] if option else macro.default)
+            end = option.end() if option else end
+        for _ in range(macro.arguments - len(arguments)):
             braced = self._braced(end)
             if braced is not None:
                 arguments.append(self.source[braced[0] : braced[1] - 1])
@@ -361,6 +318,10 @@ class Lexer:
         self.habits.budget.spend(length + 1, self.offset + start)
         body = re.sub(r"#([1-9])", lambda m: arguments[int(m[1]) - 1]
                       if int(m[1]) <= len(arguments) else "", macro.body)
+        self._write(body, start, end)
+
+    def _write(self, body: str, start: int, end: int) -> None:
+        """Tokens of what a macro writes, all at the place of its call."""
         place = self.pinned or (self.offset + start, self.offset + end)
         inner = Lexer(body, 0, self.habits, self.plain, self.depth + 1, place)
         found = inner.tokens()
@@ -371,21 +332,17 @@ class Lexer:
     # what is typed
 
     def _number(self) -> None:
-        start, source = self.at, self.source
-        listed = self._in_a_list(start)
-        for pattern, wanted in ((_THIN, True), (_GROUPED, not listed),
-                                (_COMMA, self.habits.decimal_commas),
-                                (_BARE_POINT, True), (_NUMBER, True)):
-            found = pattern.match(source, start) if wanted else None
-            if found is None:
-                continue
-            text = found.group().replace("{,}", ",")
-            if pattern is _THIN:
-                text = re.sub(r"[^\d.]", "", text)
-            text = text.replace(",", "." if pattern is _COMMA else "").rstrip(".")
-            self._add("num", text, start, found.end())
+        start = self.at
+        around = Around(self._in_a_list(start), self._below(), self.plain)
+        found = numeral(self.source, start, self.habits, around)
+        if found is None:
+            self.at += 1
             return
-        self.at += 1
+        self._add("num", found[0], start, found[1])
+
+    def _below(self) -> bool:
+        """Whether a subscript begins here: w_{0,125} has two."""
+        return [t.text for t in self.found[-2:]] == ["_", "{"]
 
     def _in_a_list(self, start: int) -> bool:
         """Whether a number stands in brackets with nothing but numbers: (1,200)."""
@@ -427,6 +384,26 @@ class Lexer:
         if run.lower() in w.OPENERS and len(run) > 1:
             self._add("text", run, start, end)
             return
+        if run == "grad" and source[end : end + 1] in (" ", "_"):
+            self._add("cmd", "nabla", start, end)
+            return
+        if source[start:stop] in w.DIGITED:  # log2, atan2
+            self._add("word", source[start:stop], start, stop)
+            return
+        if run in self.habits.products:
+            for k in range(start, end - 1):
+                self._add("sym", source[k], k, k + 1)
+            start, run = end - 1, run[-1]
+        below = stop > end and bool(self.found) and self.found[-1].text == "_"
+        if below and len(run) > 1:  # n_conv1
+            self._add("word", source[start:stop], start, stop)
+            return
+        if below:  # x_i1
+            self._add("{", "{", start, start)
+            self._add("sym", run, start, end)
+            self._add("num", source[end:stop], end, stop)
+            self._add("}", "}", stop, stop)
+            return
         kind = "sym" if len(run) == 1 or run in w.LETTERS else "word"
         self._add(kind, run, start, end)
         negative = run in self.habits.negatives and source.startswith("-1", end) and not (
@@ -436,15 +413,19 @@ class Lexer:
             self._add("op", "-", end, end + 1)
             self._add("num", "1", end + 1, end + 2)
         elif stop > end and run not in w.FUNCTIONS:
+            accent = _ACCENTED.match(source, stop)
+            if accent is not None and len(run) == 1:  # v1bar
+                self.found[-1] = replace(self.found[-1], text=w.accented(run, accent[1]))
             self._add("op", "_", end, end)
             self._add("num", source[end:stop], end, stop)
+            self.at = accent.end() if accent is not None else stop
 
     def _sign(self, c: str) -> None:
         start, two = self.at, self.source[self.at : self.at + 2]
         pairs = {":=": ("rel", "≡"), "<=": ("rel", "≤"), ">=": ("rel", "≥"), "!=": ("rel", "≠"),
                  "->": ("arrow", "→"), "=>": ("implies", "=>"), "||": ("bar", "||"),
                  "~=": ("rel", "≈"), "**": ("op", "^"), ".*": ("times", "odot"),
-                 "<-": ("aside", "<-"), "==": ("rel", "=")}  # fmt: skip
+                 "<-": ("aside", "<-"), "==": ("rel", "="), "=:": ("rel", "=:")}  # fmt: skip
         dotted = self.source.startswith("...", start) or self.source.startswith(". . .", start)
         if dotted:
             length = 3 if self.source.startswith("...", start) else 5
@@ -591,3 +572,6 @@ class Lexer:
                 self._add("sym", self.source[self.at], self.at, self.at + 1)
             end = self.at
         self._add("}", "}", end, end)
+
+
+__all__ = ["Budget", "Habits", "Lexer", "Macro", "Token", "Unreadable"]

@@ -18,10 +18,10 @@ RELATIONS: Final = {
     "=": "=", "equiv": "≡", ":=": "≡", "coloneqq": "≡", "triangleq": "≡", "doteq": "≡",
     "neq": "≠", "<": "<", ">": ">", "leq": "≤", "geq": "≥", "ll": "<", "gg": ">",
     "approx": "≈", "simeq": "≈", "cong": "≈", "sim": "∝", "propto": "∝", "==": "=",
-    "iff=": "=", "lesssim": "≤", "gtrsim": "≥",
+    "iff=": "=", "lesssim": "≤", "gtrsim": "≥", "=:": "=:", "eqqcolon": "=:", "eqcolon": "=:",
 }  # fmt: skip
 IN_TREES: Final = {"=": "==", "≡": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">=",
-                   "≈": "~~", "∝": "~", "→": "->"}  # fmt: skip
+                   "≈": "~~", "∝": "~", "→": "->", "=:": "=="}  # fmt: skip
 ARROWS: Final = frozenset({"to", "rightarrow", "longrightarrow", "mapsto", "xrightarrow"})
 IMPLIES: Final = frozenset({
     "Rightarrow", "Longrightarrow", "implies", "Leftrightarrow", "iff", "Longleftrightarrow",
@@ -38,10 +38,11 @@ FUNCTIONS: Final = words(
     "LeakyReLU LeakyRelu leaky_relu PReLU PRelu prelu ELU elu GELU gelu SiLU silu swish softplus "
     "Softplus sign sgn sqrt abs norm floor ceil round sum mean var Var Pr vec rank dim step "
     "heaviside Heaviside maxpool MaxPool Maxpool hardtanh erf mod conv pool "
-    "logsumexp LogSumExp onehot")
+    "logsumexp LogSumExp onehot log2 log10 log1p expm1 atan2")
+DIGITED: Final = words("log2 log10 log1p expm1 atan2")
 TIGHT: Final = words(  # take what follows even without a bracket
     "log ln lg exp sin cos tan cot sec csc sinh cosh tanh coth arcsin arccos arctan asin acos "
-    "atan det tr Tr trace diag max min sup inf argmax argmin sgn sign softmax erf")
+    "atan det tr Tr trace diag max min sup inf argmax argmin sgn sign softmax erf log2 log10")
 REDUCES: Final = {"max": "max", "min": "min", "argmax": "argmax", "argmin": "argmin",
                   "sup": "max", "inf": "min"}  # fmt: skip
 BIG: Final = {"sum": "sum", "prod": "prod", "bigcup": "union", "bigoplus": "sum",
@@ -60,7 +61,7 @@ BOLD: Final = words("mathbf boldsymbol bm pmb vec overrightarrow mathbb mathds")
 TEXT: Final = words("text textrm textit textbf textsf texttt mbox hbox mathrm operatorname "
                         "textnormal emph textsc operatorname* mathop textup")
 SKIPPED: Final = words(
-    ", : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits nonumber notag "
+    ", : ; ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits nonumber notag "
     "big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm biggm Biggm left "
     "right middle thinspace enspace noindent medspace thickspace negthinspace hfill allowbreak "
     "relax bf rm it mathstrut strut centering small large Large hline footnotesize normalsize "
@@ -92,8 +93,10 @@ SPELLED: Final = {k: v for k, v in SPELLINGS.items() if v in GREEK | LETTERS} | 
     "ni": "in", "owns": "in", "setminus": "setminus", "smallsetminus": "setminus",
     "backslash": "setminus", "newline": "\\", "cr": "\\", "tabularnewline": "\\",
     "thereforee": "therefore", "doublebarwedge": "", "dag": "dagger", "textasciicircum": "^",
-    "textquotesingle": "'", "dprime": "'", "lbrace": "{", "rbrace": "}", "langle": "(",
-    "rangle": ")", "eq": "=",
+    "textquotesingle": "'", "dprime": "'", "lbrace": "{", "rbrace": "}",
+    "langle": "⟨", "rangle": "⟩",
+    "eq": "=", "vb": "mathbf", "va": "mathbf", "vu": "mathbf",
+    "vectorbold": "mathbf", "mat": "mathbf",
 }  # fmt: skip
 
 UNICODE: Final = {
@@ -107,7 +110,8 @@ UNICODE: Final = {
     "↑": "Uparrow", "⇑": "Uparrow", "↙": "swarrow", "↘": "searrow", "≔": "coloneqq",
     "⊗": "otimes", "≃": "approx", "⌊": "lfloor", "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil",
     "∣": "|", "∖": "setminus", "∗": "*", "＝": "=", "∕": "/", "∉": "notin", "↦": "mapsto",
-    "•": "cdot", "ϵ": "epsilon", "ϑ": "theta", "ϕ": "phi", "µ": "mu", "∆": "Delta",
+    "•": "cdot", "⟨": "⟨", "⟩": "⟩", "〈": "⟨", "〉": "⟩",
+    "ϵ": "epsilon", "ϑ": "theta", "ϕ": "phi", "µ": "mu", "∆": "Delta",
     "⩽": "leq", "⩾": "geq", "∼": "sim", "≜": "triangleq",
 }  # fmt: skip
 GREEK_NAMES: Final = {char: name for name, char in GREEK_CHARACTERS.items()} | {
@@ -115,10 +119,10 @@ GREEK_NAMES: Final = {char: name for name, char in GREEK_CHARACTERS.items()} | {
 VULGAR: Final = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8",
                  "⅙": "1/6", "⅒": "1/10"}  # fmt: skip
 UNITS: Final = words("cm mm m km s ms min h kg g px pixel pixels Hz bit bits byte bytes points")
-RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿⁱ⁽⁾"
-RAISED_AS: Final = "0123456789-+ni()"
-LOWERED: Final = "₀₁₂₃₄₅₆₇₈₉₋₊ₙᵢⱼₖₐₓₘₜ"
-LOWERED_AS: Final = "0123456789-+nijkaxmt"
+RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ⁿⁱˡᵏʲᵐᵗˣʸᵃᵇᶜᵈᵉʰˢ"
+RAISED_AS: Final = "0123456789-+()nilkjmtxyabcdehs"
+LOWERED: Final = "₀₁₂₃₄₅₆₇₈₉₋₊₍₎ₙᵢⱼₖₐₓₘₜₗₕₑₒₚₛᵣᵤᵥᵧᵦ"
+LOWERED_AS: Final = "0123456789-+()nijkaxmtlheopsruvγβ"
 
 
 def accented(name: str, mark: str) -> str:

@@ -1,0 +1,208 @@
+"""Answers that do not begin with the name of what is asked for.
+
+Most answers do, `∂L/∂V = …`, and are found while they are judged. Others are found here, when all
+else is judged: a matrix given cell by cell, a chain that starts from the other side of what is to
+be shown, a number at the end of plain arithmetic, a formula under a name that lost its tilde. Only
+what is the right answer is taken for one here: nothing is marked wrong by this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import TYPE_CHECKING, Final
+
+from chainrule.check.judge_homes import loosely, under
+from chainrule.check.judge_rooms import Room
+from chainrule.check.judge_trials import Trials
+from chainrule.check.rounding import printed
+from chainrule.check.sheet import Question
+from chainrule.check.tree import Apply, Derivative, Integral, Limit, Node, Remark, Symbol, walk
+from chainrule.check.values import Unknown
+from chainrule.check.values_names import key
+from chainrule.check.verdicts import Judged
+from chainrule.errors import ChainruleError
+
+if TYPE_CHECKING:
+    from chainrule.check.judge import Judge
+
+_TELLING: Final = 3  # so many digits are no accident
+_BUGS: Final = (ChainruleError, Unknown, ArithmeticError, TypeError, ValueError, LookupError,
+                AttributeError)
+
+
+class Answers:
+    """The part of the judge that finds the answers which nothing announces."""
+
+    def _answers(self: Judge) -> None:
+        """Find the answers to the questions that have none yet."""
+        chains: dict[int, list[Judged]] = {}
+        for j in self.judged:
+            if j.claim.chain >= 0 and j.kind == "claim":
+                chains.setdefault(j.claim.chain, []).append(j)
+        for question in self.sheet.questions:
+            self._target(question, list(chains.values()))
+        for question in self._open():
+            self._renamed(question, list(chains.values()))
+        for question in self._open():
+            if question.ask in ("value", "closed"):
+                self._cells(question, list(chains.values()))
+        self._misnamed()
+        for question in self._open():
+            self._result(question, list(chains.values()))
+
+    def _open(self: Judge) -> Iterator[Question]:
+        """The questions that have no answer yet, with what is asked for."""
+        for question in self.sheet.questions:
+            answered = any(q is question for found in self.asked.values() for q, _ in found)
+            if question.of and not answered and question.ask not in (
+                    "table", "configuration", "text", "choice"):
+                yield question
+
+    def _is_answer(self: Judge, j: Judged, question: Question, verdict: str = "right") -> None:
+        found = self.asked.setdefault(j.number, [])
+        if all(q is not question for q, _ in found):
+            found.append((question, verdict))
+
+    def _of(self: Judge, question: Question) -> tuple[Node, Room] | None:
+        sides = self.memory.sides(question.of)
+        room = self.house.rooms.get(question.part)
+        return None if room is None or not sides or sides[0] is None else (sides[0], room)
+
+    def _target(self: Judge, question: Question, chains: list[list[Judged]]) -> None:
+        """Derivations and proofs: what leads from one side of what is to be shown to the other."""
+        sides = self.memory.sides(question.target) if question.target else ()
+        if len(sides) < 2 or sides[0] is None or sides[-1] is None:
+            return
+        wanted = {loosely(sides[0]), loosely(sides[-1])}
+        for chain in chains:
+            head = chain[0].claim.left.node
+            if head is None or loosely(head) not in wanted:
+                continue
+            ends = [j for j in chain if j.verdict == "right" and j.claim.right.node is not None
+                    and loosely(j.claim.right.node) in wanted - {loosely(head)}]
+            if not ends and len(chain) > 1 and all(j.verdict == "right" for j in chain) and (
+                    under(chain[-1], question)):
+                ends = [chain[-1]]
+            for j in ends:
+                self._is_answer(j, question)
+
+    def _renamed(self: Judge, question: Question, chains: list[list[Judged]]) -> None:
+        """∂L/∂h_m where ∂L/∂h_i is asked for: any free index will do."""
+        asked = self._of(question)
+        mine = self.definer.signature(asked[1], asked[0]) if asked is not None else None
+        if asked is None or mine is None or not mine[2]:
+            return
+        for chain in chains:
+            head, room = chain[0].claim.left.node, self.definer.rooms.get(chain[0].claim.chain)
+            if head is None or room is not asked[1]:
+                continue
+            found = self.definer.signature(room, head)
+            if found is None or found[:2] != mine[:2] or len(found[2]) != len(mine[2]) or not all(
+                    key(a) == key(b) or (_free(room, a) and _free(room, b))
+                    for a, b in zip(found[2], mine[2], strict=True)):
+                continue
+            for j in chain:
+                if j.verdict in ("right", "follows", "wrong"):
+                    self._is_answer(j, question, j.verdict)
+
+    def _cells(self: Judge, question: Question, chains: list[list[Judged]]) -> None:
+        """A tensor that is given cell by cell."""
+        asked = self._of(question)
+        mine = self.definer.signature(asked[1], asked[0]) if asked is not None else None
+        if asked is None or mine is None or mine[2]:
+            return
+        room = asked[1]
+        last: dict[tuple[object, ...], Judged] = {}
+        for chain in chains:
+            head = chain[0].claim.left.node
+            if head is None or self.definer.rooms.get(chain[0].claim.chain) is not room:
+                continue
+            found = self.definer.signature(room, head)
+            if found is None or found[:2] != mine[:2] or not found[2] or any(
+                    _free(room, s) for s in found[2]):
+                continue
+            last[tuple(map(key, found[2]))] = chain[-1]
+        try:
+            size = prod(room.world(0).cells.shape(mine[0]))
+        except _BUGS:
+            return
+        if not any(under(j, question) for j in last.values()) or len(last) > size:
+            return
+        for j in last.values():
+            if j.verdict in ("right", "follows", "wrong"):
+                self._is_answer(j, question, f"cell {j.verdict} {size}")
+
+    def _misnamed(self: Judge) -> None:
+        """What is asked for, under the name of something else: ω ≡ … + ω where ω̃ is meant."""
+        answered = {q.id for found in self.asked.values() for q, _ in found}
+        for j in self.judged:
+            right, room = j.claim.right.node, self.definer.rooms.get(j.claim.chain)
+            if j.verdict != "wrong" or j.claim.link or right is None or room is None or (
+                    "self-reference" not in [m.kind for m in j.mistakes] and j.kind == "claim"):
+                continue
+            for question in self.sheet.questions:
+                sides = self.memory.sides(question.of) if question.of else ()
+                if question.id in answered or question.part != room.part.name or not sides or (
+                        sides[0] is None or question.ask != "closed"):
+                    continue
+                if self._equals((sides[0], room), j):
+                    self._is_answer(j, question, "slip")
+                    answered.add(question.id)
+                    break
+
+    def _result(self: Judge, question: Question, chains: list[list[Judged]]) -> None:
+        """An answer at the end of a chain that begins with something else, below the question.
+
+        Of a value that is the last number, `24 · 24 · 128 = 73728`, or any that is too long to be
+        the same by accident; of a derivation a chain of right links that ends in what is asked for.
+        """
+        asked = self._of(question)
+        if asked is None or not question.path:
+            return
+        below = [chain for chain in chains if under(chain[-1], question)
+                 and chain[-1].verdict == "right" and chain[-1].claim.right.node is not None]
+        if question.ask in ("value", "closed"):
+            alone = sum(q.path == question.path for q in self.sheet.questions) == 1
+            ends = [(c[-1], printed(c[-1].claim.right.node)) for c in below]
+            numbers = [(j, n) for j, n in ends if n is not None]
+            for at, (j, number) in enumerate(numbers):
+                telling = number.digits >= _TELLING and question.ask == "value"
+                if (telling or (alone and at == len(numbers) - 1)) and self._equals(asked, j):
+                    self._is_answer(j, question)
+            return
+        for chain in below:
+            if len(chain) > 1 and all(j.verdict == "right" for j in chain) and not any(
+                    isinstance(n, Derivative | Integral | Limit)
+                    for n in walk(chain[-1].claim.right.node or asked[0])) and (
+                    self._equals(asked, chain[-1])):
+                self._is_answer(chain[-1], question)
+
+    def _equals(self: Judge, asked: tuple[Node, Room], j: Judged) -> bool:
+        """Whether the right side of a claim is what a question asks for, or a component of it."""
+        of, room = asked
+        right = j.claim.right.node
+        if right is None:
+            return False
+        letters = {n.name: n for n in walk(right) if isinstance(n, Symbol) and len(n.name) == 1
+                   and _free(room, n)}
+        indices = [n for n in letters.values() if n.name in "ijkmnc"][:2]
+        trials = Trials(room, j.claim.place.start, self.sheet.rounding)
+        for left in (of, *(Apply(of.start, of.end, "cell", (of, i)) for i in indices)):
+            try:
+                if trials.test(left, "=", right).holds:
+                    return True
+            except _BUGS:
+                continue
+        return False
+
+
+def _free(room: Room, node: Node) -> bool:
+    """Whether a subscript is a free index: a letter that is nothing on the sheet."""
+    while isinstance(node, Remark):
+        node = node.body
+    return isinstance(node, Symbol) and not node.subs and (
+        node.name not in room.names.program.tensors)
+
+
+__all__ = ["Answers"]

@@ -1,0 +1,284 @@
+"""A number that is not the right one: rounded, cut off, a wrong sign, another one's value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Final
+
+from chainrule.check.judge_words import number_text
+from chainrule.check.mistakes_bench import Bench, Found, literal, said
+from chainrule.check.mistakes_names import symbol_of
+from chainrule.check.mistakes_trees import bare, negated, number, outer, swapped
+from chainrule.check.rounding import COARSE, CUT, Printed, printed
+from chainrule.check.tree import Apply, Derivative, Node, Number, Symbol, walk
+from chainrule.check.values import Array
+from chainrule.check.values_names import form_of, key
+
+_NODES: Final = 10
+_POWERS: Final = (10, 100, 1000)
+
+
+def scaled(bench: Bench) -> Iterator[Found]:
+    """A number that is the right one times or over the number of examples."""
+    shown = printed(bench.right)
+    true, mine = bench.value(bench.left), bench.value(bench.right)
+    if true is None or mine is None or isinstance(true, Array | bool) or isinstance(
+            mine, Array | bool) or not literal(bench.right) or not bench.spots:
+        return
+    x, y = bench.numbers.exactly(true), bench.numbers.exactly(mine)
+    slack = bench.slack or (shown.half * Fraction(101, 100) if shown is not None else Fraction(0))
+    if x is None or y is None or not slack or len(str(abs(x.numerator))) < 3:
+        return
+    for name, m in bench.spots[0].world.sizes.items():
+        if m > 1 and abs(y - x * m) <= slack * m:
+            yield Found("batch-mean", f"this is {m} times the right value: the factor 1/{name} of "
+                        f"the mean is missing ({name} = {m})", 0.8, True)
+        elif m > 1 and abs(y - x / m) <= slack:
+            yield Found("batch-mean", f"this is the right value over {m}: it was divided by "
+                        f"{name} = {m} once too often", 0.9, True)
+
+
+def numbers(bench: Bench) -> Iterator[Found]:
+    """What may have happened to a printed number."""
+    shown = printed(bench.right)
+    true = bench.value(bench.left)
+    if shown is None or true is None or isinstance(true, Array | bool):
+        return
+    exact = bench.numbers.exactly(true)
+    if exact is None:
+        return
+    yield from _rounded(bench, exact, shown)
+    yield from _digits(bench, exact, shown)
+    yield from _early(bench, shown)
+    yield from _copied(bench, shown)
+
+
+def _rounded(bench: Bench, true: Fraction, shown: Printed) -> Iterator[Found]:
+    asked = bench.case.trials.rule.decimals
+    text = said(bench.right)
+    rounding = bench.case.outcome.rounding
+    unit = Fraction(1, 10**shown.decimals)
+    gap = abs(true - shown.value)
+    if rounding == COARSE:
+        have = f"{shown.decimals} decimal{'s' * (shown.decimals != 1)}"
+        want = f"; {asked} are asked for" if asked is not None and asked > shown.decimals else ""
+        yield Found("too-few-decimals", f"{text} has {have}{want}", 0.1, True)
+    elif rounding == CUT or (shown.decimals and _cut(true, shown)):
+        yield Found("truncation", f"the further digits of {number_text(true)} were cut off; "
+                    f"rounded it is {_round(true, shown.decimals)}", 0.1, True)
+    elif shown.decimals and asked is not None and shown.decimals < asked and gap <= unit:
+        yield Found("too-few-decimals", f"{text} has {shown.decimals} decimals; {asked} are asked "
+                    "for", 0.9, True)
+    elif shown.decimals >= 2 and gap < unit:
+        yield Found("rounding", f"{number_text(true)} rounds to {_round(true, shown.decimals)}",
+                    0.2, True)
+
+
+def _round(true: Fraction, decimals: int) -> str:
+    return number_text(Fraction(round(true * 10**decimals), 10**decimals))
+
+
+def _cut(true: Fraction, shown: Printed) -> bool:
+    scale: int = 10**shown.decimals
+    if true * shown.value < 0 or true == shown.value or shown.digits < 2:
+        return False
+    return int(abs(true) * scale) == abs(shown.value) * scale
+
+
+def entry_digits(bench: Bench, true: Any, shown: Printed, where: str) -> Iterator[Found]:
+    """What may have happened to one number of a list or a matrix."""
+    exact = bench.numbers.exactly(true)
+    if exact is None:
+        return
+    text = f"{_round(shown.value, shown.decimals)} in {where}"
+    if shown.decimals and _cut(exact, shown):
+        yield Found("truncation", f"{text} was cut off: rounded it is "
+                    f"{_round(exact, shown.decimals)}", 0.4, True)
+        return
+    yield from _digits(bench, exact, shown, text)
+
+
+def _digits(bench: Bench, true: Fraction, shown: Printed, text: str = "") -> Iterator[Found]:
+    value, text = shown.value, text or said(bench.right)
+    slack = shown.half * Fraction(101, 100) if shown.decimals else Fraction(0)
+    if not true or not value:
+        return
+    if abs(true + value) <= slack:
+        yield Found("sign", f"{text} has the wrong sign", 0.7, shown.digits > 1)
+        return
+    for power in _POWERS:
+        for scaled, where in ((value * power, "right"), (value / power, "left")):
+            room = slack * power if where == "right" else slack / power
+            digits = str(abs(int(value * 10**shown.decimals))).strip("0")
+            if abs(true - scaled) <= room and len(digits) >= 2:
+                k = len(str(power)) - 1
+                yield Found("decimal-point", f"the decimal point of {text} belongs {k} "
+                            f"place{'s' * (k > 1)} further to the {where}", 0.8, True)
+    plain = _round(abs(true), shown.decimals)
+    mine = _round(abs(value), shown.decimals)
+    if len(plain) == len(mine) and shown.digits >= 3:
+        other = [k for k in range(len(mine)) if plain[k] != mine[k]]
+        if len(other) == 2 and plain[other[0]] == mine[other[1]] and plain[other[1]] == (
+                mine[other[0]]):
+            yield Found("swapped-digits", f"two digits of {text} changed places", 0.8, True)
+    if text == said(bench.right):
+        yield from _one_digit(true, shown, text, (plain, mine))
+    if abs(1 / true - value) <= slack and shown.digits >= 2:
+        yield Found("upside-down", f"{text} is one over the right value", 1.2, False)
+
+
+def _one_digit(true: Fraction, shown: Printed, text: str,
+               digits: tuple[str, str]) -> Iterator[Found]:
+    """One digit that is another one, or a carry that was forgotten or made up."""
+    unit = Fraction(1, 10**shown.decimals)
+    off = round(abs(true - shown.value) / unit)
+    plain, mine = digits
+    wrong = [k for k in range(len(mine)) if mine[k] != plain[k]] if len(plain) == len(mine) else []
+    carry = off >= 10 and str(off).strip("0") == "1"
+    if true * shown.value > 0 and shown.digits >= 3 and shown.decimals and (
+            carry or (len(wrong) == 1 and shown.digits >= 4 and wrong[0] < len(mine) - 1)):
+        yield Found("arithmetic", f"one digit of {text} is wrong", 1.7, shown.digits >= 4)
+
+
+# --- rounded on the way
+
+def printed_before(bench: Bench) -> tuple[dict[Any, Node], dict[Any, Node]]:
+    """The numbers that the paper printed before this claim, and the formulas of its names."""
+    heads: dict[int, Node] = {}
+    found: dict[Any, Node] = {}
+    formulas: dict[Any, Node] = {}
+    for judged in bench.case.judged:
+        claim = judged.claim
+        left, right = claim.left.node, claim.right.node
+        if left is not None and not claim.link:
+            heads[claim.chain] = left
+        if right is None:
+            continue
+        if printed(right) is None:
+            if left is not None:
+                formulas[key(left)] = right
+            continue
+        if left is not None:
+            found[key(left)] = right
+        if claim.chain in heads:
+            found[key(heads[claim.chain])] = right
+    return found, formulas
+
+
+def _sources(bench: Bench, tree: Node, before: dict[Any, Node], formulas: dict[Any, Node],
+             depth: int = 0) -> tuple[Node, list[tuple[Node, Node]]]:
+    """A formula with the paper's own rounded numbers in it, and which roundings these are.
+
+    A number that the paper got from its own rounded numbers leads back to those.
+    """
+    used: list[tuple[Node, Node]] = []
+    for node in list(outer(tree)):
+        own = before.get(key(node))
+        if own is None or node is tree or isinstance(node, Number):
+            continue
+        value = bench.value(node)
+        shown = printed(own)
+        if shown is None or value is None or isinstance(value, Array | bool) or (
+                bench.numbers.close(value, shown.value)):
+            continue
+        tree = swapped(tree, node, own)
+        formula = formulas.get(key(node)) if isinstance(node, Symbol) else None
+        inner: list[tuple[Node, Node]] = []
+        if formula is not None and depth < 4:
+            again, inner = _sources(bench, formula, before, formulas, depth + 1)
+            if not inner or not _gives(bench, again, shown):
+                inner = []
+        used += inner or [(formula if formula is not None else node, own)]
+    return tree, used
+
+
+def _early(bench: Bench, shown: Printed) -> Iterator[Found]:
+    """The number that comes out when something on the way is rounded first."""
+    if not shown.decimals:
+        return
+    before, formulas = printed_before(bench)
+    named = isinstance(bare(bench.left), Symbol)
+    whole = formulas.get(key(bench.left), bench.left) if named else bench.left
+    tree, used = _sources(bench, whole, before, formulas)
+    if used and _gives(bench, tree, shown):
+        steps = " and ".join(f"{said(n)} to {said(o)}" for n, o in used[:3])
+        yield Found("early-rounding", f"it comes from rounding {steps} first", 0.3, True)
+        return
+    for node in _inside(bench):
+        value = bench.value(node)
+        exact = bench.numbers.exactly(value) if not isinstance(value, Array | bool) and (
+            value is not None) else None
+        if exact is None:
+            continue
+        for decimals in (3, 2, 1):
+            near = Fraction(round(exact * 10**decimals), 10**decimals)
+            if near == exact or not near:
+                continue
+            put = number(node, _round(abs(near), decimals).replace("−", "-"))
+            tree = swapped(bench.left, node, put if near > 0 else negated(put))
+            if _gives(bench, tree, shown):
+                yield Found("early-rounding", f"it comes from rounding {said(node)} to "
+                            f"{number_text(near)} first", 0.8, shown.digits >= 3)
+                return
+
+
+def _gives(bench: Bench, tree: Node, shown: Printed) -> bool:
+    value = bench.value(tree)
+    exact = None if value is None or isinstance(value, Array | bool) else (
+        bench.numbers.exactly(value))
+    return exact is not None and abs(exact - shown.value) <= shown.half * Fraction(101, 100)
+
+
+def _inside(bench: Bench) -> list[Node]:
+    """The parts of the left-hand side that have a value of their own."""
+    whole = {id(m) for n in walk(bench.left) if isinstance(n, Derivative) for m in walk(n)}
+    found: list[Node] = [n for n in walk(bench.left) if n is not bench.left
+                         and isinstance(n, Apply | Symbol) and id(n) not in whole]
+    return found[:_NODES]
+
+
+# --- another quantity's value
+
+def _copied(bench: Bench, shown: Printed) -> Iterator[Found]:
+    """The value of another quantity of the sheet, or of one that the paper worked out."""
+    form = form_of(bare(bench.left))
+    family = form.head[1] if form is not None else ""
+    head = form_of(bare(bench.case.head)) if bench.case.head is not None else None
+    world = bench.room.world(0)
+    mine = {key(bench.left), key(bench.case.head)}
+    options: list[tuple[float, Node, Any]] = []
+    for name, tensor in world.names.program.tensors.items():
+        if tensor.shape or tensor.kind != "real":
+            continue
+        symbol = symbol_of(name, bench.right)
+        if key(symbol) in mine:
+            continue
+        value = bench.value(symbol)
+        given = name in world.part.given
+        own = form_of(symbol)
+        same = bool(family) and own is not None and own.head[1].lower() == family.lower()
+        options.append((0.0 if same else 0.6 if given else 0.9, symbol, value))
+    for judged in bench.case.judged[-40:]:
+        left, right = judged.claim.left.node, judged.claim.right.node
+        if judged.verdict == "right" and left is not None and right is not None and (
+                key(left) not in mine) and printed(right) is not None and not literal(left):
+            own = form_of(bare(left))
+            same = own is not None and own.head[1].lower() == family.lower() and bool(family)
+            options.append((0.2 if same else 0.8, left, bench.value(right)))
+    del head
+    options.sort(key=lambda o: o[0])
+    for cost, node, value in options:
+        exact = None if value is None or isinstance(value, Array | bool) else (
+            bench.numbers.exactly(value))
+        if exact is None or abs(exact - shown.value) > (shown.half if shown.decimals else 0):
+            continue
+        trivial = shown.digits < 2 and abs(shown.value) <= 2
+        if cost > 0.2 and (trivial or shown.digits < 2):
+            continue
+        yield Found("copied", f"{said(bench.right)} is the value of {said(node)}", 1.0 + cost,
+                    cost <= 0.2 or shown.digits >= 3)
+        return
+
+
+__all__ = ["entry_digits", "numbers", "printed_before", "scaled"]
