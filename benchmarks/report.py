@@ -17,6 +17,7 @@ from processes import HERE
 from reporting import RESULTS, markdown
 
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+WHY = HERE / "why.md"  # written by hand, from profiles
 ORDER = ("mlp", "wide", "lenet", "cnn256", "attention", "scalar", "elementwise", "scaling")
 
 HEAD = """# Benchmarks
@@ -62,7 +63,7 @@ def bars(found: list[dict[str, Any]]) -> Iterator[str]:
 
 def page(found: list[dict[str, Any]]) -> str:
     """The page's text."""
-    parts = [HEAD, *bars(found)]
+    parts = [HEAD, *bars(found), "\n" + WHY.read_text(encoding="utf-8")]
     for result in found:
         parts.append(f"\n## {result['title']}\n\n{result['about']}")
         quick = ", in a quick run, which says little" if result["how"]["quick"] else ""

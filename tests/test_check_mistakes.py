@@ -173,6 +173,10 @@ CASES = [
     ("transpose", SQUARE, r"$\frac{\partial E}{\partial h} = B (o - d)$"),
     ("index", SQUARE, r"$\frac{\partial E}{\partial h_j} = \sum_r B_{jr} (o_r - d_r)$"),
     ("index", DENSE, r"$\frac{\partial E}{\partial B_{rj}} = (o_j - d_j) h_j$"),
+    ("index", DENSE, r"$\frac{\partial E}{\partial B_{rj}} = (o_r - d_r) h_r$"),
+    ("unsummed-parameter", NORM, r"$\frac{\partial L}{\partial g} = c_j u_j$"),
+    ("transpose", SQUARE, r"$\nabla_h E = B (o - d)$"),
+    ("factor", CALC, r"$\nabla f = 3 x \cos(x^2)$"),
     ("softmax-diagonal", SOFT, r"$\frac{\partial E}{\partial a_i} = -t_i (1 - p_i)$"),
     ("pool-cell", POOL, r"$$\frac{\partial y}{\partial X} = \begin{bmatrix} 0 & 3 & 0 & 0 \\ "
      r"0 & 0 & -2 & 0 \\ 5 & 0 & 4 & 0 \\ 0 & 0 & 0 & 0 \end{bmatrix}$$"),

@@ -63,6 +63,15 @@ POOL3 = sheet("input X[4,4]\nU[i,j] = max(a<2, b<2) X[2*i+a, 2*j+b]\nL = sum(i,j
 TRACE = sheet("input x1, x2\ny = 1/(x1 + x2) + x2^2 + cos(x1)\noutput y", "x1 = 3\nx2 = 6")
 NAMES = (r"$v_{-1} = x_1$, $v_0 = x_2$, $v_1 = 1/(v_{-1} + v_0)$, $v_2 = v_0^2$, "
          r"$v_3 = v_1 + v_2$, $v_4 = \cos(v_{-1})$, $v_5 = v_3 + v_4$, $y = v_5$." + "\n\n")
+COUNTS = sheet("input n, c, k, f, s, p\no = floor((n - k + 2*p)/s) + 1\n"
+               "P = k^2*c*f + f\nM = k^2*c*f*o^2\nF = 2*M",
+               "n = 32\nc = 4\nk = 5\nf = 8\ns = 2\np = 1")
+LAYERS = sheet("input s0, c0, k1, f1, k2, f2\no1 = s0 - k1 + 1\nP1 = k1^2*c0*f1 + f1\n"
+               "M1 = k1^2*c0*f1*o1^2\nP2 = k2^2*f1*f2 + f2",
+               "s0 = 20\nc0 = 4\nk1 = 7\nf1 = 12\nk2 = 3\nf2 = 10")
+LOSSES = sheet("input a[3], t[3]\nl[i] = (a[i]-t[i])^2\nC = (sum(i) l[i])/3",
+               "a = [1.5, 2, 0.5]\nt = [0.2, 0.5, 0.3]")
+WHOLE = sheet("input x, y\nz = x*y + y\nu = 2*z", "x = 300\ny = 5")
 
 CASES = [
     ("biases", CNNQ, r"1. The number of parameters is $5 \cdot 5 \cdot 6 \cdot 20 = 3000$"),
@@ -101,7 +110,7 @@ CASES = [
     ("size-plus-one", CNNQ, r"$\text{out} = 11$"),
     ("size-plus-one", CNNQ, r"$A = 11 \cdot 11 \cdot 20 = 2420$"),
     ("size-plus-one", CNNQ, r"$A = 2420$"),
-    ("size-plus-one", CNNQ, r"$\text{out} = 13$"),
+    ("size-floor", CNNQ, r"$\text{out} = 13$"),
     ("size-floor", CNNQ, r"$\text{out} = 12.5$"),
     ("size-floor", CNNQ, r"$\text{out} = \lceil (28 - 5)/2 \rceil + 1 = 13$"),
     ("size-plus-one", CNNQ, r"$M = 25 \cdot 6 \cdot 20 \cdot 11^2 = 363000$"),
@@ -228,6 +237,50 @@ CASES = [
     ("unsummed-fan-out", TRACE, NAMES + r"$\frac{\partial y}{\partial v_{-1}} = "
      r"\frac{\partial y}{\partial v_1} \frac{\partial v_1}{\partial v_{-1}} + "
      r"\frac{\partial y}{\partial v_4} \frac{\partial v_4}{\partial v_{-1}} = -0.1411$"),
+    # what a link leaves out
+    ("input-channels", COUNTS, r"$M = k^2 c f o^2 = 5^2 \times 8 \times 15^2$"),
+    ("input-channels", COUNTS, "$M = k^2 c f o^2 = 45000$"),
+    ("input-channels", COUNTS, "$M = k^2 f o^2$"),
+    ("input-channels", COUNTS, r"$P = (k^2 c + 1) f = (5^2 + 1) \times 8$"),
+    ("input-channels", COUNTS, r"$M = 25 \cdot 4 \cdot 8 \cdot 225 = 25 \cdot 8 \cdot 225$"),
+    ("input-channels", LAYERS, r"$M_1 = k_1^2 c_0 f_1 o_1^2 = 7^2 \times 12 \times 14^2$"),
+    ("input-channels", LAYERS, r"$P_2 = k_2^2 f_1 f_2 + f_2 = 3^2 \times 10 + 10$"),
+    ("input-channels", LAYERS, r"Let $C_{\text{in}} = 4$. "
+     r"$P_1 = k_1^2 C_{\text{in}} f_1 + f_1 = 49 \cdot 12 + 12$"),
+    ("factor", COUNTS, r"$M = k^2 c f o^2 = 5^2 \times 4 \times 15^2$"),
+    ("biases", COUNTS, r"$P = k^2 c f + f = 5^2 \times 4 \times 8$"),
+    ("biases", COUNTS, "$P = k^2 c f + f = 800$"),
+    ("biases", COUNTS, "$P = k^2 c f$"),
+    ("biases", COUNTS, r"$P = (k^2 c + 1) f = 5^2 \times 4 \times 8 = 800$"),
+    ("mac-flop", COUNTS, "$M = 180000$, $F = 2 M = 180000$"),
+    ("mac-flop", COUNTS, "$F = 2 M = 720000$"),
+    ("mac-flop", COUNTS, r"$F = 2 M = 25 \cdot 4 \cdot 8 \cdot 225 = 180000$"),
+    ("size-plus-one", COUNTS, r"$o = \lfloor (n - k + 2p)/s \rfloor + 1 = 14$"),
+    ("size-plus-one", COUNTS, r"$o = \lfloor (32 - 5 + 2)/2 \rfloor + 1 = 14$"),
+    ("size-plus-one", COUNTS, r"$o = \lfloor 29/2 \rfloor + 1 = 14 + 1 = 14$"),
+    ("size-plus-one", LAYERS, "$o_1 = s_0 - k_1 + 1 = 13$"),
+    ("size-floor", COUNTS, r"$o = \lfloor (n - k + 2p)/s \rfloor + 1 = 16$"),
+    ("size-floor", COUNTS, r"$o = \lfloor 29/2 \rfloor + 1 = 15 + 1$"),
+    ("wrong-point", AFFN, r"$\sigma'(z_1) = \sigma(z_1)$"),
+    ("wrong-point", AFFN, r"$\sigma'(z_1) = 0.3100$"),
+    ("wrong-point", AFFN, r"$\frac{\partial h_1}{\partial z_1} = 0.3100$"),
+    ("wrong-point", AFFN, r"$\frac{\partial L}{\partial z_1} = 2 h_1 \sigma'(z_1) = "
+     r"2 \cdot 0.3100 \cdot 0.3100$"),
+    ("wrong-point", AFFN, r"$\frac{\partial L}{\partial z} = 2 h \odot \sigma'(z) = "
+     r"[0.1922, 1.3845]$"),
+    ("wrong-point", RESIDUAL, r"$\frac{\partial s}{\partial w} = (1 - s^2) u = "
+     r"-0.3364 \cdot 1.5$"),
+    ("brackets", COUNTS, r"$2 (3 + 4) = 2 \times 3 + 4$"),
+    ("brackets", COUNTS, r"$P = (25 \cdot 4 + 1) \cdot 8 = 25 \cdot 4 + 8$"),
+    ("brackets", COUNTS, r"$(1 + 2) (3 + 4) = 1 + 2 \cdot 3 + 4$"),
+    ("batch-mean", LOSSES, "$C = (1.69 + 2.25 + 0.04)/3 = 3.98$"),
+    ("batch-mean", LOSSES, r"$C = \frac{1}{3}(1.69 + 2.25 + 0.04) = 1.69 + 2.25 + 0.04$"),
+    ("batch-mean", LOSSES, r"$C = \frac{l_1 + l_2 + l_3}{3} = 1.69 + 2.25 + 0.04$"),
+    ("batch-mean", LOSSES, "$C = 3.98$"),
+    ("batch-mean", LOSSES, r"$\frac{\partial C}{\partial a_1} = \frac{2}{3} (a_1 - t_1) = "
+     r"2 \cdot 1.3$"),
+    ("missing-term", WHOLE, "$z = x y + y = 1500$"),  # no count: no biases
+    ("copied", WHOLE, "$u = 2 z = 1505$"),  # and no operations
     # one digit
     ("arithmetic", RESIDUAL, "$q = 4.1646$"),
 ]
@@ -264,6 +317,12 @@ def test_the_reason_names_the_place(text: str, paper: str, why: str) -> None:
 ])
 def test_no_reason_is_made_up(text: str, paper: str) -> None:
     assert [j.mistakes for j in wrong(text, paper)] == [()]
+
+
+@pytest.mark.parametrize("paper", [
+    r"$\nabla q = u + 1$", r"$\nabla q = 0$", r"$\nabla_w q = 3.1416$"])
+def test_a_gradient_that_does_not_say_by_what_is_no_error(paper: str) -> None:
+    assert all(j.verdict == "wrong" for j in wrong(RESIDUAL, paper))
 
 
 def test_what_follows_from_a_rounded_number_says_which_one() -> None:

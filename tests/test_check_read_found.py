@@ -97,6 +97,7 @@ FORMULAS = [
     ("d/dX tr(AXB) = (BA)^T", "(d tr(AXB) / X) = (T BA)"),
     ("df/dx = 2 (A x - b)^T A", "(d f / x) = (· 2 (T (+ (· A x) (- b))) A)"),
     ("S0(x)_i = 1/n", "(cell S_0(x) i) = (· 1 /n)"),
+    ("S₀(x)ᵢ = 1/n", "(cell S_0(x) i) = (· 1 /n)"),
     ("S = QKᵀ/√2", "S = (· Q (T K) /sqrt(2))"),
     ("CE = 3", "CE = 3"),
     ("n_conv1 = 3*3*64 + 64", "n_conv1 = (+ (· 3 *3 *64) 64)"),

@@ -113,7 +113,7 @@ class Answers:
         if asked is None or mine is None or mine[2]:
             return
         room = asked[1]
-        last: dict[tuple[object, ...], Judged] = {}
+        last: dict[tuple[object, ...], list[Judged]] = {}
         for chain in chains:
             head = chain[0].claim.left.node
             if head is None or self.definer.rooms.get(chain[0].claim.chain) is not room:
@@ -122,16 +122,19 @@ class Answers:
             if found is None or found[:2] != mine[:2] or not found[2] or any(
                     _free(room, s) for s in found[2]):
                 continue
-            last[tuple(map(key, found[2]))] = chain[-1]
+            last[tuple(map(key, found[2]))] = chain
         try:
             size = prod(room.world(0).cells.shape(mine[0]))
         except _BUGS:
             return
-        if not any(under(j, question) for j in last.values()) or len(last) > size:
+        if not any(under(chain[-1], question) for chain in last.values()) or len(last) > size:
             return
-        for j in last.values():
+        for chain in last.values():
+            j = chain[-1]
             if j.verdict in ("right", "follows", "wrong"):
-                self._is_answer(j, question, f"cell {j.verdict} {size}")
+                # what follows from a mistake in its own chain is no right end
+                own = any(other.verdict == "wrong" for other in chain)
+                self._is_answer(j, question, f"cell {'wrong' if own else j.verdict} {size}")
 
     def _misnamed(self: Judge) -> None:
         """What is asked for, under the name of something else: ω ≡ … + ω where ω̃ is meant."""

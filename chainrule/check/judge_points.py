@@ -144,7 +144,7 @@ class _Marker:
         if verdict == "slip":
             return self._with(made, _SLIP, "right but for its name")
         good, of = _right_entries(last.expected, last.found)
-        if verdict == "wrong" and 2 * good > of > 1:
+        if last.verdict == "wrong" and 2 * good > of > 1:
             return self._with(made, good / of, f"{good} of {of} entries are right")
         return self._partly(made, answers, "wrong")
 

@@ -290,9 +290,12 @@ class Bench:
             return False
         printed = self.printed
         left, right = cells_of(a), cells_of(b)
-        if printed is None and self.slack and len(left) == len(right) == 1:
-            x, y = self.numbers.exactly(left[0]), self.numbers.exactly(right[0])
-            return x is not None and y is not None and bool(abs(x - y) <= self.slack)
+        if printed is None and self.slack and len(left) == len(right):
+            pairs = [(self.numbers.exactly(x), self.numbers.exactly(y))
+                     for x, y in zip(left, right, strict=True)]
+            return plain_shape(shape_of(a)) == plain_shape(shape_of(b)) and all(
+                x is not None and y is not None and bool(abs(x - y) <= self.slack)
+                for x, y in pairs)
         if printed is None or not any(p.decimals for p in printed):
             return False
         if not len(left) == len(right) == len(printed):

@@ -56,6 +56,7 @@ def _without(tree: Node) -> Iterator[tuple[Node, Node, str]]:
     for node in walk(tree):
         if not isinstance(node, Apply) or node.head not in ("product", "juxtaposed", "frac"):
             continue
+        yield from _both(node)
         for k, arg in enumerate(node.args):
             inner = bare(arg)
             if not isinstance(inner, Apply) or inner.head != "sum" or len(inner.args) < 2 or (
@@ -74,6 +75,21 @@ def _without(tree: Node) -> Iterator[tuple[Node, Node, str]]:
                            "product" if node.head != "frac" else "put below")
                         + f", not the whole bracket {said(inner)}")
                 yield node, replace(inner, args=tuple(made), signs=signs), text
+
+
+def _both(node: Apply) -> Iterator[tuple[Node, Node, str]]:
+    """Two brackets, both of them lost: a + b · c + d for (a + b)(c + d)."""
+    if node.head == "frac" or len(node.args) != 2 or "/" in node.signs:
+        return
+    first, second = (bare(a) for a in node.args)
+    if not (isinstance(first, Apply) and isinstance(second, Apply)
+            and first.head == second.head == "sum"
+            and len(first.args) > 1 < len(second.args) and second.signs[0] != "-"):
+        return
+    middle = replace(node, args=(first.args[-1], second.args[0]))
+    made = replace(first, args=(*first.args[:-1], middle, *second.args[1:]),
+                   signs=(*first.signs, *second.signs[1:]))
+    yield node, made, f"the brackets of {said(first)} and {said(second)} were lost"
 
 
 def _put(tree: Node) -> Iterator[tuple[Node, Node, str]]:

@@ -22,6 +22,7 @@ from chainrule.check.mistakes_chains import chains
 from chainrule.check.mistakes_counts import counts
 from chainrule.check.mistakes_edits import Edit, edits
 from chainrule.check.mistakes_formulas import as_products, formula_of
+from chainrule.check.mistakes_links import links
 from chainrule.check.mistakes_missing import missing
 from chainrule.check.mistakes_names import is_bias, renamings, summed_kind, symbol_of
 from chainrule.check.mistakes_numbers import numbers, scaled
@@ -139,9 +140,12 @@ def _detectors(bench: Bench) -> tuple[Detector, ...]:
     """What is tried on a claim, in this order; little where it takes long to work out."""
     if any(isinstance(n, Integral) for n in walk(bench.right)):
         return (_bounds,)
-    return (_defined, chains, numbers, rounded, scaled, diagonals, tables, cases, counts, by_index,
-            brackets, ways, _repairs, _collapsed, wrong_derivatives, missing, _done, programs,
-            _itself, _slip)
+    numeric = literal(bench.left) and literal(bench.right) and not any(
+        isinstance(n, Apply) and n.head == "floor" for n in walk(bench.left))
+    first = (brackets, links) if numeric else (links,)
+    return (_defined, *first, chains, numbers, rounded, scaled, diagonals, tables, cases, counts,
+            by_index, brackets, ways, _repairs, _collapsed, wrong_derivatives, missing, _done,
+            programs, _itself, _slip)
 
 
 def _bounds(bench: Bench) -> Iterator[Found]:
@@ -245,7 +249,8 @@ def _kind(edit: Edit, bench: Bench) -> str:
     left = bare(bench.left)
     if edit.kind == "exponent" and any(isinstance(n, Derivative) for n in walk(left)):
         return "power-rule"
-    if edit.kind == "factor" and isinstance(left, Derivative) and isinstance(edit.before, Apply):
+    if edit.kind == "factor" and isinstance(left, Derivative) and left.bottom and isinstance(
+            edit.before, Apply):
         lost = _lost(edit)
         if len(lost) == 1 and bench.same(bench.value(lost[0]), bench.value(left.bottom[0])):
             return "not-differentiated"

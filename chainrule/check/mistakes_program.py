@@ -125,8 +125,10 @@ def _aimed(bench: Bench, spots: list[Spot], left: Node) -> Aim | None:
             return None
         name, uses = tensors[0]
         return Aim(program, name, [dict(w.inputs) for w in worlds], () if uses else form.subs)
-    top, bottom = form_of(left.top) if left.top is not None else None, form_of(left.bottom[0])
-    if top is None or bottom is None or len(left.bottom) != 1 or top.subs:
+    if left.top is None or len(left.bottom) != 1:  # ∇f does not say by what
+        return None
+    top, bottom = form_of(left.top), form_of(left.bottom[0])
+    if top is None or bottom is None or top.subs:
         return None
     below = names.tensors(bottom)
     letter = names.further.get(top.head[1], "")
@@ -420,7 +422,7 @@ def _lost_factor(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) 
     if any(isinstance(n, Apply) and n.function == "ln" and isinstance(n.args[0], Number)
            for n in walk(lost)):
         return Found("log-base", text, cost)
-    if _is_mean(lost, aim):
+    if _is_mean(lost, aim) or _is_share(lost, aim):
         return Found("batch-mean", text, cost - 0.2)
     if backward and not any(aim.program.tensors[n].adjoint_of for n in names):
         return Found("inner-derivative", text, cost)
@@ -432,6 +434,16 @@ def _is_mean(lost: Expr, aim: Aim) -> bool:
     found = list(walk(lost))
     return any(isinstance(n, IndexValue) for n in found) and all(
         aim.program.tensors[n.tensor].adjoint_of for n in found if isinstance(n, Ref))
+
+
+def _is_share(lost: Expr, aim: Aim) -> bool:
+    """Whether a factor is one over a number that a sum of the program's is divided by."""
+    below = {n.args[1] for e in aim.program.equations for n in walk(e.body)
+             if isinstance(n, Apply) and n.function == "div" and isinstance(n.args[0], Reduce)}
+    number = lost.args[1] if isinstance(lost, Apply) and lost.function == "div" else lost
+    if isinstance(number, Number) and 0 < number.value < 1:
+        number = Number(1 / Fraction(number.value))
+    return isinstance(number, Number) and number in below and number.value > 2
 
 
 def _is_decay(name: str | None, aim: Aim) -> bool:

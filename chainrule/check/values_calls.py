@@ -298,9 +298,10 @@ class Calls:
             return d.value
         if not params and not bound and d.names.isdisjoint(frame.bound) and d.names.isdisjoint(
                 frame.params):
-            if id(d) not in frame.memo:
-                frame.memo[id(d)] = self._body(d, params, bound, frame)
-            return frame.memo[id(d)]
+            kept = frame.memo.get(id(d))  # with d itself, whose number no other has then
+            if kept is None:
+                kept = frame.memo[id(d)] = d, self._body(d, params, bound, frame)
+            return kept[1]
         return self._body(d, params, bound, frame)
 
     def _body(self: Evaluator, d: Definition, params: dict[str, Value],

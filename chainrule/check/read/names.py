@@ -196,12 +196,18 @@ class Names(Cursor):
             if symbol.label is not None and not known:
                 return function
             if symbol.subs:
-                return function or (known and len(name) > 3)
+                return function or (known and len(name) > 3) or self._celled()
             return function or known or symbol.name not in ("e", "pi", "infty", "d")
         if token.text in ("[", "{"):
             return name in w.FUNCTIONS or (name in ("E", "P") and token.text == "[") or (
                 key in self.habits.functions and not token.gap)
         return False
+
+    def _celled(self) -> bool:
+        """Whether one name in brackets has a subscript behind them: S_0(x)_i is no product."""
+        closed = self.match[self.at]
+        return closed == self.at + 2 and closed + 1 < self.end and (
+            self.tokens[closed + 1].text == "_" and self.tokens[self.at + 1].kind == "sym")
 
     def _divided(self, symbol: Symbol) -> bool:
         """Whether a lone bar parts what stands in the bracket: D_{KL}(p ‖ q), P_θ(a | b)."""
