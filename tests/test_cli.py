@@ -427,8 +427,8 @@ def test_the_demo_works_and_says_where_it_wrote(tmp_path):
     assert str(tmp_path / "chainrule-demo") in done.stdout
     pages = sorted((tmp_path / "chainrule-demo").glob("*.html"))
     assert [p.stem for p in pages] == [
-            "convolution", "derivation", "formula-1", "formula-2", "lenet5", "prelu", "proof",
-            "toy"]
+            "checked", "convolution", "derivation", "formula-1", "formula-2", "lenet5", "prelu",
+            "proof", "toy"]
 
 
 # --- streams, options that contradict each other, names that are not there ------------------------
