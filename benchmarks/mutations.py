@@ -1,7 +1,7 @@
 """How often mistakes are found and named, and how often right answers are left alone.
 
     python benchmarks/mutations.py                    # 2,000 mistakes and 2,000 rewritings
-    python benchmarks/mutations.py --count 200 -j 2 --failures /tmp/failures.txt
+    python benchmarks/mutations.py --count 200 -j 2 --failures failures.txt
     python benchmarks/mutations.py --write docs/mutations.md
 
 The mistakes and rewritings are made by `tests/mutations`, which knows nothing of the checker, from
