@@ -41,7 +41,7 @@ from chainrule.check.judge_words import shown
 from chainrule.check.paper import Label, Paper
 from chainrule.check.rounding import COARSE, CUT, has_number, printed
 from chainrule.check.sheet import Question, Rounding, Sheet
-from chainrule.check.tree import Derivative, Matrix, Node, Remark, Symbol
+from chainrule.check.tree import Derivative, Matrix, Node, Symbol, unremarked
 from chainrule.check.values import Unknown, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need
 from chainrule.check.values_names import (
@@ -307,7 +307,7 @@ class Judge(Conditions, ShownValues):
         zero = printed(right)
         line = self._line(claim)
         behind = self.paper.text[claim.right.place.end :][:60]
-        if zero is None or zero.value != 0 or not isinstance(_bare(left), Derivative) or not (
+        if zero is None or zero.value != 0 or not isinstance(unremarked(left), Derivative) or not (
                 _SET.search(f"{claim.context.before[-80:]} {line}") or _SO.match(behind)):
             return False
         self.supposed = claim.context.path, claim.place.start
@@ -335,7 +335,7 @@ class Judge(Conditions, ShownValues):
         number = len(self.judged)
         verdict, why, first = "right", outcome.why, None
         self._flattened(chain, left, outcome)
-        if claim.kind == "claim" and key(_bare(left)) == key(_bare(right)):
+        if claim.kind == "claim" and key(unremarked(left)) == key(unremarked(right)):
             why = "vacuous: both sides say the same"
         if chain.broken is not None:
             whole = None
@@ -473,13 +473,13 @@ class Judge(Conditions, ShownValues):
         """The question whose quantity a chain starts with."""
         if chain.head is None or of_one_example(chain.claims, chain.room.names):
             return None
-        mine = key(_bare(chain.head))
+        mine = key(unremarked(chain.head))
         near = self.house.questions(claim.context)
         for question in [*near, *self.sheet.questions]:
             if question.of and question.part == chain.room.part.name:
                 sides = self.memory.sides(question.of)
                 if sides and sides[0] is not None and self._same_name(
-                        chain.room, key(_bare(sides[0])), mine, sides[0], chain.head):
+                        chain.room, key(unremarked(sides[0])), mine, sides[0], chain.head):
                     return question
         return None
 
@@ -509,7 +509,7 @@ class Judge(Conditions, ShownValues):
         if question is None or not question.accept or chain.head is None or (claim.link and (
                 chain.broken is not None)):
             return outcome
-        if key(_bare(left)) != key(_bare(chain.head)):
+        if key(unremarked(left)) != key(unremarked(chain.head)):
             return outcome
         for text in question.accept:
             if self.definer.accepts(chain.room, trials, text, right):
@@ -586,12 +586,6 @@ class Judge(Conditions, ShownValues):
                 break
             number = found.first
         return number
-
-
-def _bare(node: Node) -> Node:
-    while isinstance(node, Remark):
-        node = node.body
-    return node
 
 
 __all__ = ["Case", "Chooser", "Explain", "Memory", "Need", "Target", "Unknown", "judge",

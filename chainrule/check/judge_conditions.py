@@ -19,6 +19,7 @@ from chainrule.check.tree import (
     Number,
     Remark,
     Symbol,
+    opposite,
     parts,
     walk,
 )
@@ -27,6 +28,7 @@ from chainrule.check.values_names import (
     key,
     names_in,
     plain_letter,
+    primed_apart,
 )
 from chainrule.check.values_subscripts import constant_index
 from chainrule.check.values_tree import CLASS
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 ASSUMED: Final = re.compile(r"\b(?:[Aa]ssum|[Ll]et|[Ss]uppos|[Ss]ay)\w{0,4}\b[^.\n;]{0,80}")
 _COUNTED: Final = re.compile(r"\b(?:size|shape|length|dimension\w*)\b")
 _IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
-_OPPOSITE: Final = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 class Conditions:
@@ -65,7 +66,7 @@ class Conditions:
                 return here, nodes
             if not tried and here.verdict != EMPTY:
                 best, tried, met = here, True, nodes
-        primed = _primes(left, right)
+        primed = primed_apart(left, right)
         if primed:
             here = trials.test(left, relation, right, primed)
             if here.holds:
@@ -181,7 +182,7 @@ class Conditions:
             node = c.node
             if c.otherwise and node is None and k:
                 before = scope[k - 1].node
-                node = _negated(before) if before is not None else None
+                node = opposite(before) if before is not None else None
             if node is not None:
                 nodes.append(node)
         spoken = list(self._spoken(claim))
@@ -236,8 +237,8 @@ class Conditions:
         headings = [c for c in claim.context.scope if c.node is not None
                     and c.origin == "heading"]
         for heading in headings:
-            opposite = _negated(heading.node)
-            if opposite is None:
+            other = opposite(heading.node)
+            if other is None:
                 continue
             mine = key(heading.node)
             others = [c.node for c in claim.context.scope
@@ -245,16 +246,9 @@ class Conditions:
             relation = "=" if claim.relation in ("≡", "is") else claim.relation
             spoken = self._spoken(claim)
             for rest in (others, []):
-                if trials.test(left, relation, right, [opposite, *rest, *spoken]).holds:
+                if trials.test(left, relation, right, [other, *rest, *spoken]).holds:
                     return heading.place.start
         return None
-
-
-def _negated(node: Node | None) -> Node | None:
-    if isinstance(node, Apply) and node.head == "compare" and len(node.signs) == 1 and (
-            node.signs[0] in _OPPOSITE):
-        return replace(node, signs=(_OPPOSITE[node.signs[0]],))
-    return None
 
 
 def _only_names(node: Node) -> bool:
@@ -272,19 +266,6 @@ def _only_names(node: Node) -> bool:
         else:
             stack.extend(parts(n))
     return names
-
-
-def _primes(left: Node, right: Node) -> tuple[Node, ...]:
-    """y' ≠ y for each primed letter below a name: that is what the prime is for."""
-    found: dict[str, Node] = {}
-    for side in (left, right):
-        for n in walk(side):
-            if isinstance(n, Symbol) and not n.subs:
-                name = plain_letter(n)
-                if name.endswith("'") and len(name.rstrip("'")) == 1:
-                    base = replace(n, name=name.rstrip("'"))
-                    found[name] = Apply(n.start, n.end, "compare", (n, base), ("!=",))
-    return tuple(found.values())
 
 
 __all__ = ["ASSUMED", "Conditions"]

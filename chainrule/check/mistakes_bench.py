@@ -15,6 +15,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final
 
 from chainrule.check.judge import Case
@@ -35,7 +36,7 @@ from chainrule.check.sheet import Part, Rounding
 from chainrule.check.tree import Apply, Integral, Matrix, Node, Number, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need, readings
-from chainrule.check.values_names import plain_letter
+from chainrule.check.values_names import plain_letter, primed_apart
 from chainrule.check.worlds import World, flat
 from chainrule.document.mathtree import text as math_text
 from chainrule.errors import ChainruleError
@@ -100,7 +101,7 @@ class Bench:
             return self.case.conditions
         scope = self.case.claim.context.scope
         found = tuple(c.node for c in scope if c.node is not None)
-        return found or tuple(_primes(self.left, self.right))
+        return found or primed_apart(self.left, self.right)
 
     @property
     def numbers(self) -> Any:
@@ -184,15 +185,8 @@ class Bench:
                 yield plain
                 return
         chooser = Chooser()
-
-        def once() -> Value:
-            value = self._run(node, self.spots[0], chooser)
-            if value is None:
-                raise Unknown("it has no value")
-            return value
-
         most = _READINGS if node is self.left or node is self.right else _TRIED
-        for _, value in readings(chooser, once, most):
+        for _, value in readings(chooser, partial(self._once, node, chooser), most):
             if not isinstance(value, Unknown):
                 yield value
                 if not isinstance(value, Array) and not isinstance(self.case.outcome.left, Array):
@@ -209,17 +203,16 @@ class Bench:
                             [rv, *(self._run(self.right, s, Chooser(rmade)) for s in rest)])
         return [], []
 
+    def _once(self, node: Node, chooser: Chooser) -> Value:
+        value = self._run(node, self.spots[0], chooser)
+        if value is None:
+            raise Unknown("it has no value")
+        return value
+
     def _readings(self, node: Node) -> list[tuple[dict[Any, int], Value]]:
         chooser = Chooser()
         found = []
-
-        def once() -> Value:
-            value = self._run(node, self.spots[0], chooser)
-            if value is None:
-                raise Unknown("it has no value")
-            return value
-
-        for made, value in readings(chooser, once, _READINGS):
+        for made, value in readings(chooser, partial(self._once, node, chooser), _READINGS):
             if not isinstance(value, Unknown | bool):
                 found.append((made, value))
         return found
@@ -431,18 +424,6 @@ def _nudged(value: Any, draw: random.Random) -> Any:
         return [_nudged(v, draw) for v in value]
     exact = flat(value)[0]
     return exact * (1 + Fraction(draw.randint(1, 97), 4000))
-
-
-def _primes(left: Node, right: Node) -> list[Node]:
-    """y' ≠ y for each primed letter below a name: that is what the prime is for."""
-    found: dict[str, Node] = {}
-    for n in (*walk(left), *walk(right)):
-        if isinstance(n, Symbol) and not n.subs:
-            name = plain_letter(n)
-            if name.endswith("'") and len(name.rstrip("'")) == 1:
-                base = replace(n, name=name.rstrip("'"))
-                found[name] = Apply(n.start, n.end, "compare", (n, base), ("!=",))
-    return list(found.values())
 
 
 def letters_of_place(bench: Bench) -> list[Symbol]:

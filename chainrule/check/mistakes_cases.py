@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chainrule.check.mistakes_bench import Bench, Found, said
-from chainrule.check.mistakes_trees import OPPOSITE, bare
-from chainrule.check.tree import Apply, Limit, Node, Symbol, walk
-from chainrule.check.values_names import key, names_in
+from chainrule.check.mistakes_trees import bare
+from chainrule.check.tree import Limit, Node, Symbol, opposite, walk
+from chainrule.check.values_names import names_in
 
 
 def cases(bench: Bench) -> Iterator[Found]:
@@ -25,14 +25,6 @@ def cases(bench: Bench) -> Iterator[Found]:
                             f"{said(condition)}", 0.6, True)
                 return
     yield from _limit(bench)
-
-
-def opposite(condition: Node) -> Node | None:
-    """The condition that holds where this one does not."""
-    if isinstance(condition, Apply) and condition.head == "compare" and len(
-            condition.signs) == 1 and condition.signs[0] in OPPOSITE:
-        return replace(condition, signs=(OPPOSITE[condition.signs[0]],))
-    return None
 
 
 def _limit(bench: Bench) -> Iterator[Found]:
@@ -65,4 +57,4 @@ def heading(bench_claim: Node | None) -> str:
     return f"what stands below holds in the case {said(other)}"
 
 
-__all__ = ["cases", "heading", "key", "opposite"]
+__all__ = ["cases", "heading"]

@@ -16,7 +16,6 @@ from typing import Final
 
 from chainrule.check.mistakes_bench import Bench, ordinal, said
 from chainrule.check.mistakes_trees import (
-    OPPOSITE,
     apply,
     bare,
     factors,
@@ -28,6 +27,7 @@ from chainrule.check.mistakes_trees import (
     without,
 )
 from chainrule.check.tree import (
+    OPPOSITE,
     Apply,
     Choice,
     Integral,

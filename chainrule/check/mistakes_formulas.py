@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 from chainrule.check.judge_rooms import Room
 from chainrule.check.mistakes_names import symbol_of
+from chainrule.check.mistakes_trees import apply as operation
 from chainrule.check.mistakes_trees import swapped
 from chainrule.check.tree import Apply, Item, Node, Number, Reduce, Symbol, walk
 from chainrule.check.values_functions import function_named
@@ -57,9 +59,7 @@ def _tree(body: e.Expr, at: Node, letters: dict[str, str], count: list[int]) -> 
     def down(part: e.Expr) -> Node:
         return _tree(part, at, letters, count)
 
-    def apply(head: str, *args: Node, signs: tuple[str, ...] = ()) -> Apply:
-        return Apply(at.start, at.end, head, args, signs)
-
+    apply = partial(operation, at)
     if isinstance(body, e.Number):
         return _number(body.value, at)
     if isinstance(body, e.Ref):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import Final
 
 from chainrule.check.tree import (
     Apply,
@@ -24,8 +23,6 @@ from chainrule.check.tree import (
     Symbol,
     parts,
 )
-
-OPPOSITE: Final = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def swapped(node: Node, old: Node, new: Node) -> Node:
@@ -226,5 +223,5 @@ def factors(node: Node) -> list[Node]:
     return [node]
 
 
-__all__ = ["OPPOSITE", "apply", "bare", "factors", "negated", "number", "outer", "over",
+__all__ = ["apply", "bare", "factors", "negated", "number", "outer", "over",
            "plain_value", "plus", "swapped", "terms", "times", "without"]

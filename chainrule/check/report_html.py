@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from html import escape
 from typing import Final
 
 from chainrule.check.report import report_document, verdict_words
@@ -22,8 +21,8 @@ from chainrule.check.report_math import claim_math
 from chainrule.check.verdicts import Judged, Report
 from chainrule.document.blocks import Code, Emph, Inlines, Strong, inlines
 from chainrule.document.mathtree import Math, mathml
-from chainrule.errors import visible
 from chainrule.render import to_html
+from chainrule.render.to_html import escaped
 
 _LOOKS: Final = """
 .cr-paper { display: grid; grid-template-columns: max-content minmax(16rem, 3fr) minmax(14rem, 2fr);
@@ -80,7 +79,7 @@ def _paper(found: Findings, audience: Audience) -> str:
         said = "".join(_note(found, j, audience) for j in notes.get(line, ()))
         said += "".join(
             f'<p><span class="cr-sign unread">{SIGNS["unread"]}</span>not read'
-            + (f": {_escaped(why)}" if why else "") + "</p>" for why in unread.get(line, ())
+            + (f": {escaped(why)}" if why else "") + "</p>" for why in unread.get(line, ())
         )
         rows.append(f'<div class="cr-line" id="line-{line}"><div class="cr-number">{line}</div>'
                     f'<div class="cr-source">{source}</div><div class="cr-margin">{said}</div>'
@@ -159,21 +158,17 @@ def _apart(spans: list[Mark]) -> Iterator[Mark]:
 def _source(text: str, start: int, end: int, marks: list[Mark] | tuple[()]) -> str:
     pieces, at = [], start
     for first, last, verdict in marks:
-        pieces.append(_escaped(text[at:first]))
-        pieces.append(f'<mark class="{verdict}">{_escaped(text[first:last])}</mark>')
+        pieces.append(escaped(text[at:first]))
+        pieces.append(f'<mark class="{verdict}">{escaped(text[first:last])}</mark>')
         at = last
-    return "".join([*pieces, _escaped(text[at:end])])
-
-
-def _escaped(prose: str) -> str:
-    return escape("\n".join(visible(line) for line in prose.expandtabs(4).split("\n")))
+    return "".join([*pieces, escaped(text[at:end])])
 
 
 def _note(found: Findings, judged: Judged, audience: Audience) -> str:
     """What stands in the margin beside a claim: short where it is right."""
     sign = f'<span class="cr-sign {judged.verdict}">{SIGNS[judged.verdict]}</span>'
     if judged.verdict == "right":
-        return f'<p title="{_escaped(judged.why if audience == "teacher" else "")}">{sign}</p>'
+        return f'<p title="{escaped(judged.why if audience == "teacher" else "")}">{sign}</p>'
     said = inlines(*claim_math(judged.claim), *verdict_words(found, judged, audience))
     return f"<p>{sign}{_prose(said)}</p>"
 
@@ -185,6 +180,6 @@ def _prose(content: Inlines) -> str:
             pieces.append(mathml(part))
             continue
         tag = {Code: "code", Strong: "strong", Emph: "em"}.get(type(part))
-        said = _escaped(part.text)
+        said = escaped(part.text)
         pieces.append(f"<{tag}>{said}</{tag}>" if tag else said)
     return "".join(pieces)

@@ -17,10 +17,14 @@ Heads of `Apply`, beyond those of `latex_tree`:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from chainrule.lang.latex_tree import Apply, Choice, Item, Node, Number, Reduce, Symbol
 from chainrule.lang.latex_tree import parts as _parts
+from chainrule.lang.latex_tree import walk as _walk
+
+OPPOSITE: Final = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,26 @@ def parts(node: Node) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """A node and all below it, from left to right."""
-    stack = [node]
-    while stack:
-        here = stack.pop()
-        yield here
-        stack.extend(reversed(list(parts(here))))
+    return _walk(node, parts)
+
+
+def unremarked(node: Node) -> Node:
+    """A node without what is said about it."""
+    while isinstance(node, Remark):
+        node = node.body
+    return node
+
+
+def opposite(condition: Node | None) -> Node | None:
+    """The comparison that holds where this one does not; None for what is no comparison of two."""
+    if isinstance(condition, Apply) and condition.head == "compare" and len(
+            condition.signs) == 1 and condition.signs[0] in OPPOSITE:
+        return replace(condition, signs=(OPPOSITE[condition.signs[0]],))
+    return None
 
 
 __all__ = [
-    "Apply", "Bar", "Choice", "Derivative", "Extra", "Integral", "Item", "Limit", "Matrix", "Node",
-    "Number", "Reduce", "Remark", "Symbol", "parts", "walk",
+    "OPPOSITE", "Apply", "Bar", "Choice", "Derivative", "Extra", "Integral", "Item", "Limit",
+    "Matrix", "Node", "Number", "Reduce", "Remark", "Symbol", "opposite", "parts", "unremarked",
+    "walk",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from chainrule.check.values import Unknown, Value
 from chainrule.check.values_cells import Cells
-from chainrule.check.values_names import Definition, Key
+from chainrule.check.values_names import Definition
 
 OPERATIONS: Final = 60_000  # nodes visited for one side of a claim in one world
 DEPTH: Final = 60  # nodes, definitions and derivatives inside each other
@@ -29,7 +29,6 @@ class Need(Exception):
         self.size = size
 
 
-Choices = tuple[tuple[Key, int], ...]
 
 
 class Chooser:

@@ -8,7 +8,7 @@ is defined for. `matched` says whether a name in use is an instance of it, and o
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -216,6 +216,18 @@ def defines_itself(left: Node, body: Node) -> bool:
     return False
 
 
+def primed_apart(*sides: Node) -> tuple[Node, ...]:
+    """y' ≠ y for each primed letter below a name: that is what the prime is for."""
+    found: dict[str, Node] = {}
+    for n in (n for side in sides for n in walk(side)):
+        if isinstance(n, Symbol) and not n.subs:
+            name = plain_letter(n)
+            if name.endswith("'") and len(name.rstrip("'")) == 1:
+                base = replace(n, name=name.rstrip("'"))
+                found[name] = Apply(n.start, n.end, "compare", (n, base), ("!=",))
+    return tuple(found.values())
+
+
 __all__ = [
     "Definition",
     "Form",
@@ -228,6 +240,7 @@ __all__ = [
     "label_of",
     "names_in",
     "plain_letter",
+    "primed_apart",
     "spelling",
     "spread",
 ]

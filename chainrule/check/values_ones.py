@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Apply, Node, Number, Remark, Symbol
+from chainrule.check.tree import Apply, Node, Number, Symbol, unremarked
 from chainrule.check.values import Array, Value, array, cells_of, plain_shape
 from chainrule.check.values_names import plain_letter
 from chainrule.check.values_tensors import squeezed
@@ -23,14 +23,8 @@ _INDICATORS: Final = frozenset({"1", "I", "𝟙", "chi", "ind"})
 _CONDITIONS: Final = frozenset({"such", "compare", "truth", "in"})
 
 
-def _bare(node: Node) -> Node:
-    while isinstance(node, Remark):
-        node = node.body
-    return node
-
-
 def _is_one(node: Node, letters: frozenset[str] = frozenset({"1", "𝟙"})) -> bool:
-    node = _bare(node)
+    node = unremarked(node)
     if isinstance(node, Number):
         return node.text == "1"
     return isinstance(node, Symbol) and not node.subs and node.name in letters
@@ -38,20 +32,20 @@ def _is_one(node: Node, letters: frozenset[str] = frozenset({"1", "𝟙"})) -> b
 
 def row_of_ones(node: Node) -> bool:
     """Whether a factor is a transposed vector of ones."""
-    node = _bare(node)
+    node = unremarked(node)
     return isinstance(node, Apply) and (node.head == "transpose" or (
         node.head == "power" and plain_letter(node.args[1]) == "T")) and _is_one(node.args[0])
 
 
 def column_of_ones(node: Node) -> bool:
     """Whether a factor is a vector of ones, and not the number."""
-    node = _bare(node)
+    node = unremarked(node)
     return isinstance(node, Symbol) and _is_one(node)
 
 
 def indicator(node: Node) -> Node | None:
     r"""The condition that \mathbb{1}_{i=j} or I(i = j) is 1 for; None for anything else."""
-    node = _bare(node)
+    node = unremarked(node)
     if isinstance(node, Symbol) and node.name in _INDICATORS and len(node.subs) == 1:
         inside: Node = node.subs[0]
     elif isinstance(node, Apply) and node.head[:5] == "call:" and node.head[5:] in _INDICATORS and (
@@ -66,7 +60,7 @@ def indicator(node: Node) -> Node | None:
 
 
 def _condition(node: Node) -> Node | None:
-    node = _bare(node)
+    node = unremarked(node)
     if not isinstance(node, Apply) or node.head not in _CONDITIONS:
         return None
     return node.args[0] if node.head == "truth" else node
@@ -114,10 +108,10 @@ class Ones:
 
     def marked_norm(self: Evaluator, node: Apply, frame: Frame) -> Value | None:
         r"""‖x‖_2, ‖X‖_F, ‖x‖_1 and ‖x‖_∞; None for anything else."""
-        inner = _bare(node.args[0])
+        inner = unremarked(node.args[0])
         if not isinstance(inner, Apply) or inner.head != "norm" or len(node.args) != 2:
             return None
-        mark = _bare(node.args[1])
+        mark = unremarked(node.args[1])
         text = mark.text if isinstance(mark, Number) else plain_letter(mark)
         value = self.value(inner.args[0], frame)
         if text in ("2", "F"):

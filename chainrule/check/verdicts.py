@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from chainrule.check.claims import Claim, Reading, Unread
 from chainrule.check.paper import Paper, Place
 
-VERDICTS = ("right", "wrong", "follows", "undecided", "unread")
-
 
 @dataclass(frozen=True, slots=True)
 class Mistake:

@@ -7,7 +7,7 @@ a long formula is not a deep tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 
@@ -118,10 +118,10 @@ def parts(node: Node) -> Iterator[Node]:
                 yield condition
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """A node and all below it, from left to right."""
+def walk(node: Node, below: Callable[[Node], Iterator[Node]] = parts) -> Iterator[Node]:
+    """A node and all below it, from left to right; `below` says what is directly below one."""
     stack = [node]
     while stack:
         here = stack.pop()
         yield here
-        stack.extend(reversed(list(parts(here))))
+        stack.extend(reversed(list(below(here))))

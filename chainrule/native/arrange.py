@@ -275,7 +275,3 @@ def _pieces(extent: int, size: int, singly: bool = False) -> list[tuple[int, int
     left = extent % size
     rest = [(1, left)] if singly else [(left, 1)]
     return [(size, extent // size), *(rest if left else [])]
-
-
-def _loads(f: Form, name: str, count: int) -> int:
-    return count if f.slope(name) else 1

@@ -111,7 +111,7 @@ def render(document: Document, fragment: bool = False, language: str = "en") -> 
     body = _body(document)
     if fragment:
         return f'<div class="chainrule">\n<style>{_LOOKS}</style>\n{body}\n</div>\n'
-    title = _text(document.title)
+    title = escaped(document.title)
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -126,7 +126,7 @@ def fragment(document: Document) -> str:
 
 
 def _body(document: Document) -> str:
-    parts = [f"<h1>{_text(document.title)}</h1>"] if document.title else []
+    parts = [f"<h1>{escaped(document.title)}</h1>"] if document.title else []
     depth = 1
     for block in document.blocks:
         if isinstance(block, Heading):
@@ -138,7 +138,7 @@ def _body(document: Document) -> str:
     return "\n".join(parts)
 
 
-def _text(prose: str) -> str:
+def escaped(prose: str) -> str:
     """Prose, escaped; control characters and bidirectional overrides become visible."""
     return escape("\n".join(visible(line) for line in prose.expandtabs(4).split("\n")))
 
@@ -158,7 +158,7 @@ def _inline(part: Inline) -> str:
     if isinstance(part, Math):
         return mathml(part)
     tag = {Code: "code", Strong: "strong", Emph: "em"}.get(type(part))
-    return f"<{tag}>{_text(part.text)}</{tag}>" if tag else _text(part.text)
+    return f"<{tag}>{escaped(part.text)}</{tag}>" if tag else escaped(part.text)
 
 
 def _block(block: Block) -> str:
@@ -182,7 +182,7 @@ def _block(block: Block) -> str:
             said = f"<strong>{_NOTES[kind]}.</strong> {_inlines(content)}"
             return f'<div class="note {kind}" role="note"><p>{said}</p></div>'
         case CodeBlock(code, _):
-            return f'<pre tabindex="0"><code>{_text(code)}</code></pre>'
+            return f'<pre tabindex="0"><code>{escaped(code)}</code></pre>'
 
 
 def _chain(chain: Chain) -> str:
@@ -248,7 +248,7 @@ def _row(table: Table, row: tuple[Cell, ...], starts: set[int]) -> str:
         if sum(len(part.text) for part in cell.content if not isinstance(part, Math)) > 24:
             more.append("prose")
         kind = _classes(column.align, *more, opens=i in starts)
-        source = f' title="{_text(cell.source)}"' if cell.source else ""
+        source = f' title="{escaped(cell.source)}"' if cell.source else ""
         inner = _large(cell.content)
         heads = i == 0 and table.row_header and inner
         tag, scope = ("th", ' scope="row"') if heads else ("td", "")
@@ -261,8 +261,8 @@ def _figure(figure: Figure) -> str:
     inner = (
         f'<div class="drawing">{figure.svg}</div>'
         if figure.svg
-        else f'<pre tabindex="0" role="img" aria-label="{_text(figure.alt)}">'
-        f"{_text(figure.text or figure.alt)}</pre>"
+        else f'<pre tabindex="0" role="img" aria-label="{escaped(figure.alt)}">'
+        f"{escaped(figure.text or figure.alt)}</pre>"
     )
     caption = f"<figcaption>{_inlines(figure.caption)}</figcaption>" if figure.caption else ""
     return f"<figure>{inner}{caption}</figure>"

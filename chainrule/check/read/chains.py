@@ -137,7 +137,7 @@ class Cutter:
         k = 0
         while k < len(self.tokens):
             k = self._step(k)
-        self._finish(len(self.tokens))
+        self._finish_piece(len(self.tokens))
         return self.found
 
     def _step(self, k: int) -> int:
@@ -558,10 +558,6 @@ class Cutter:
 
     def _finish_piece(self, k: int) -> None:
         """End the current piece before the token at `k`."""
-        self._side(k)
-        self._close()
-
-    def _finish(self, k: int) -> None:
         self._side(k)
         self._close()
 
