@@ -16,9 +16,11 @@ pytest.importorskip("llvmlite")
 
 from chainrule.diff.reverse import vjp
 from chainrule.evaluate.reference import run
+from chainrule.lang.expr import Number, Reduce, walk
 from chainrule.lang.program import Program
 from chainrule.lang.ranges import program as parsed
 from chainrule.native import machine, runtime
+from chainrule.native.kernels import Kernel
 from chainrule.native.runtime import Machinery
 
 
@@ -192,3 +194,28 @@ def test_a_processor_with_nothing_but_sse2_computes_the_same(monkeypatch):
                "L = sum(n,k) s[n,k]*exp(-s[n,k])/N")
     for dtype in ("float64", "float32"):
         agree(vjp(p).program, dtype=dtype, threads=2, N=5, C=3, H=9, O=7, K=4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("n", "u", "v"), [
+    (1, 3, 16), (2, 7, 64), (5, 8, 33), (4, 9, 100), (13, 17, 48), (3, 37, 40), (7, 24, 15),
+    (6, 16, 130), (100, 7, 256),
+])
+def test_sums_along_the_vector_come_to_lie_side_by_side(
+        n: int, u: int, v: int, threads: int, dtype: str) -> None:
+    p = parsed("input x[N,V], W[U,V], b[U], s[N,U,T]; "
+               "y[n,u] = sigmoid(b[u] + sum(v) W[u,v]*x[n,v]); z[n,u] = (sum(v) x[n,v]*W[u,v]/sqrt(V)) * (max(t) s[n,u,t]) + y[n,u] "
+               "- (sum(v, v < u) W[u,v]); output y, z")
+    agree(p, threads=threads, dtype=dtype, N=n, U=u, V=v, T=5)
+
+
+def test_a_number_in_each_term_of_a_sum_is_multiplied_with_once() -> None:
+    p = parsed("input q[I,E], k[J,E]; s[i,j] = sum(e) -q[i,e]*k[j,e]/sqrt(64); "
+               "t[i] = sum(e) 3*q[i,e]; r[i,j] = (sum(e) q[i,e]*2)*s[i,j]; output s, t, r")
+    code = agree(p, I=5, J=9, E=64)
+    kernels = [k for phase in code.plan.phases for run_of in phase for k, _ in run_of.calls]
+    sums = [n for k in kernels if isinstance(k, Kernel) for e in k.equations
+            for n in walk(e.body) if isinstance(n, Reduce)]
+    assert sums
+    assert not any(isinstance(n, Number) for s in sums for n in walk(s.body))

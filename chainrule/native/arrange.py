@@ -18,12 +18,14 @@ from typing import Final
 
 from chainrule.lang.expr import ArgReduce, Range, Reduce, Ref, walk
 from chainrule.lang.program import Equation
+from chainrule.native.blas import scaled
 from chainrule.native.kernels import Form, Kernel, Storage, extent_of, form, references, span
 
 _TILE: Final = 16  # most values of one index in a tile
 _SHORT: Final = 4  # values of an index whose loop is written out
 _TERMS: Final = 64  # of a sum's piece, at least
 _AHEAD: Final = 256  # cells: the processor itself looks ahead no further than a page
+_ORDERED: Final = 4  # loops of which all orders are tried
 _BUSY: Final = 8  # running sums that keep the multipliers busy
 
 
@@ -31,13 +33,15 @@ _BUSY: Final = 8  # running sums that keep the multipliers busy
 class Target:
     """What the schedule knows of the machine: numbers in a vector, vector registers, cache.
 
-    `cache` is how many numbers a core's own cache holds, `threads` how many share a kernel.
+    `cache` is how many numbers a core's own cache holds, `near` how many the nearest to it,
+    `threads` how many share a kernel.
     """
 
     width: int
     registers: int
     cache: int = 1 << 18
     threads: int = 1
+    near: int = 1 << 13
 
 
 def arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
@@ -51,7 +55,10 @@ def arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: 
         taken = {r.name for r in outer}
         inner = tuple(r for r in e.body.indices if r.name not in taken)
         equations = [replace(e, body=replace(e.body, indices=inner), accumulate=True)]
-    return Kernel(list(equations), work.loops(), shard, work.vector, work.tile,
+    equations = [replace(e, body=scaled(e.body)) for e in equations]
+    tile = dict(work.tile)
+    lanes = tile.pop(work.folds, 0) if work.folds else 0
+    return Kernel(equations, work.loops(), shard, work.vector or work.folds, lanes, tile,
                   unseen=frozenset(unseen), outer=[(r.name, extent_of(r)) for r in outer],
                   ahead=0 if work.reductions or work.touched(()) <= target.cache else _AHEAD)
 
@@ -75,7 +82,12 @@ class Arrangement:
         self.reductions = [n for e in equations for n in walk(e.body)
                            if isinstance(n, Reduce | ArgReduce)]
         self.vector = self._vector()
+        self.folds = self._folds() if self.vector is None else None
+        self.vectors = max([math.prod(map(extent_of, r.indices)) / target.width
+                            for r in self.reductions if r.op == "sum"], default=1.0)
         self.tile = self._tile()
+        if self.folds not in self.tile:
+            self.folds = None
 
     def outer(self) -> list[Range]:
         """The loops of a sum to go outside, so that what each of their values reads is cached.
@@ -102,14 +114,15 @@ class Arrangement:
     def touched(self, fixed: Collection[str]) -> int:
         """How many cells are read where some indices have one value."""
         extents = {n: 1 if n in fixed else extent for n, extent in self.all_extents().items()}
-        total = 0
-        for r in self.refs:
-            cells = 1
-            for s, size in zip(r.subscripts, self.stored[r.tensor].shape, strict=True):
-                ends = span(s, extents, {})
-                cells *= size if ends is None else min(size, ends[1] - ends[0] + 1)
-            total += cells
-        return total
+        return sum(self._cells(r, extents) for r in self.refs)
+
+    def _cells(self, r: Ref, extents: Mapping[str, int]) -> int:
+        """How many cells a reference reads for some extents of the indices."""
+        cells = 1
+        for s, size in zip(r.subscripts, self.stored[r.tensor].shape, strict=True):
+            ends = span(s, extents, {})
+            cells *= size if ends is None else min(size, ends[1] - ends[0] + 1)
+        return cells
 
     def all_extents(self) -> dict[str, int]:
         """The extents of all indices, those of sums too."""
@@ -135,12 +148,45 @@ class Arrangement:
                    for n in self.reductions for r in n.indices)
 
     def loops(self) -> list[tuple[str, int]]:
-        """The indices, those that move far in the target first, the vector last."""
+        """The indices, those that move far in the target first, the vector last.
+
+        Around sums along the vector they stand in another order where that loads less into the
+        nearest cache. (Not around others: these read a few cells of many rows, and how many cells
+        that are says little of how long it takes.)
+        """
         def reach(name: str) -> tuple[bool, int]:
             return name == self.vector, -abs(self.to.slope(name)) if self.to else 0
 
-        loops = [(r.name, extent_of(r)) for r in self.e.ranges]
-        return sorted(loops, key=lambda loop: reach(loop[0]))
+        order = sorted((r.name for r in self.e.ranges), key=reach)
+        long = [n for n in order if self.extents[n] > 1]
+        if self.folds and 1 < len(long) <= _ORDERED:
+            best = min(map(list, itertools.permutations(long)), key=self._loaded)
+            if self._loaded(best) < 0.8 * self._loaded(long):
+                order = [n for n in order if n not in long] + best
+        extents = {r.name: extent_of(r) for r in self.e.ranges}
+        return [(n, extents[n]) for n in order]
+
+    def _loaded(self, order: Sequence[str]) -> float:
+        """How many cells go into the nearest cache if the loops stand in an order.
+
+        Of the inner loops, as many as leave everything that they touch in the cache load it once;
+        what does not move with a loop around them stays there too.
+        """
+        steps = {n: min(self.extents[n], self.tile.get(n, 1) * (
+            self.target.width if n == self.vector else 1)) for n in order}
+        for depth in range(len(order) + 1):
+            extents = self.all_extents() | {n: steps[n] for n in order[:depth]}
+            cells = [self._cells(r, extents) for r in self.refs]
+            if sum(cells) <= self.target.near:
+                break
+        else:
+            return math.inf
+        total = 0.0
+        for f, count in zip(self.forms, cells, strict=True):
+            moving = [k for k, n in enumerate(order[:depth]) if f is None or f.slope(n)]
+            total += count * math.prod(
+                self.extents[n] / steps[n] for n in order[: max(moving, default=-1) + 1])
+        return total
 
     def _cost(self, name: str) -> float:
         """Loads and stores for a vector's worth of points along an index."""
@@ -172,6 +218,14 @@ class Arrangement:
         if any(r.op == "sum" for r in self.reductions):
             alone = min(alone, self._along() + 2)
         return best[1] if best[0] <= alone else None
+
+    def _folds(self) -> str | None:
+        """The index for whose neighbours sums along the vector may become one vector."""
+        if self.target.width == 1 or self.to is None or not any(
+                r.op == "sum" for r in self.reductions):
+            return None
+        return next((n for n, extent in self.extents.items()
+                     if self.to.slope(n) == 1 and extent > 2 and self._injective(n)), None)
 
     def _along(self) -> float:
         """The cost where a sum runs along the vector instead."""
@@ -250,6 +304,9 @@ class Arrangement:
             here = math.prod(c[1] for c in corner)
             loads = sum(math.prod(k for n, k, _ in corner if f.slope(n)) for f in inside)
             cost += times * (max(here, loads) + 0.5 * loads + max(0, _BUSY - here) + 4)
+            if self.folds:  # once in a sum: the steps of `reductions.fold`, and waiting for them
+                each = tile.get(self.folds, 1)
+                cost += times * (here * (2 + 8 / each) + 30) / self.vectors
         return whole / cost
 
     def _small(self) -> dict[str, int]:
@@ -266,6 +323,8 @@ class Arrangement:
     def _counts(self, name: str) -> list[int]:
         """Tile sizes for an index: those that divide its extent, or leave little over."""
         extent = self.extents.get(name, 1)
+        if name == self.folds:
+            return [k for k in (2, 4, 8, 16) if k <= self.target.width and k < 2 * extent]
         return [k for k in range(1, min(_TILE, extent) + 1)
                 if extent % k == 0 or (extent % k >= k // 2 and extent > 2 * k)]
 

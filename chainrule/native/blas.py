@@ -14,7 +14,7 @@ import ctypes
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
@@ -26,7 +26,7 @@ from typing import Any, Final
 from llvmlite import ir
 
 from chainrule.errors import MissingExtraError
-from chainrule.lang.expr import Apply, Expr, Number, Reduce, Ref
+from chainrule.lang.expr import Apply, Expr, Number, Reduce, Ref, mul, transform
 from chainrule.lang.program import Equation
 from chainrule.native.emitter import I8, I32, I64, POINTER, REAL, Emitter
 from chainrule.native.kernels import Form, Storage, form
@@ -131,6 +131,27 @@ def product(e: Equation, stored: Mapping[str, Storage], shard: str | None = None
                    for names in (groups["each"], over))
     return Product(e, left, right, scale, made["rows"], made["columns"], made["inner"], each,
                    added, e.accumulate, shard)
+
+
+def scaled(e: Expr) -> Expr:
+    """With the numbers that all terms of a sum are multiplied by in front of it.
+
+    >>> from chainrule.lang.expr import Range, Reduce, Ref, div
+    >>> scaled(Reduce("sum", (Range("i"),), None, div(Ref("x"), Number(4)))).args[1]
+    Number(value=0.25)
+    """
+    def inner(node: Expr) -> Expr | None:
+        if not (isinstance(node, Reduce) and node.op == "sum" and node.condition is None):
+            return None
+        found = _product(node.body)
+        if found is None or found[0] in (0.0, 1.0) or not math.isfinite(found[0]) or not found[1]:
+            return None
+        body = found[1][0]
+        for part in found[1][1:]:
+            body = mul(body, part)
+        return mul(replace(node, body=body), Number(found[0]))
+
+    return transform(e, inner)
 
 
 def factors(body: Expr) -> tuple[float, Reduce, Ref, Ref] | None:

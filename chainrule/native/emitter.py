@@ -119,6 +119,32 @@ class Emitter:
             total = self.builder.insert_element(total, v, ir.Constant(I32, k))
         return total
 
+    def chosen(self, a: ir.Value, b: ir.Value, places: list[int]) -> ir.Value:
+        """The lanes of two vectors at some places, those of the second after the first's."""
+        return self.builder.shuffle_vector(
+            a, b, ir.Constant(ir.VectorType(I32, len(places)), places))
+
+    def widened(self, value: ir.Value, count: int) -> ir.Value:
+        """A vector with as many lanes as `count`; it does not matter what is in the others."""
+        have = lanes(value)
+        return value if have == count else self.chosen(
+            value, value, [min(k, have - 1) for k in range(count)])
+
+    def joined(self, values: list[ir.Value]) -> ir.Value:
+        """The lanes of some values (a power of two of them) one after the other."""
+        if lanes(values[0]) == 1:
+            return self.gathered(values)
+        while len(values) > 1:
+            every = list(range(2 * lanes(values[0])))
+            values = [self.chosen(a, b, every)
+                      for a, b in zip(values[::2], values[1::2], strict=True)]
+        return values[0]
+
+    def part(self, value: ir.Value, k: int, count: int) -> ir.Value:
+        """The k-th `count` lanes."""
+        return self.lane(value, k) if count == 1 else self.chosen(
+            value, value, list(range(k * count, (k + 1) * count)))
+
     def counting(self, count: int) -> ir.Constant:
         """0, 1, ..., count - 1."""
         return ir.Constant(ir.VectorType(I64, count), list(range(count)))

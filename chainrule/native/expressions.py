@@ -82,20 +82,25 @@ class Expressions(Reductions):
             return [join(*self.e.together(a, b)) for a, b in zip(left, right, strict=True)]
         args = [self.values(a, sites, under) for a in e.args]
         rows = [list(row) for row in (zip(*args, strict=True) if args else [()] * len(sites))]
-        if e.function in LONG and len(rows) >= _ABREAST and self.width > 1 and all(
-                lanes(a) == 1 and not isinstance(a, ir.Constant) for row in rows for a in row):
-            return self.abreast(e, rows)
+        if e.function in LONG and args:
+            few = {lanes(a) for row in rows for a in row}
+            each = few.pop()
+            if not few and len(rows) * each >= _ABREAST and len(rows) > 1 and (
+                    2 * each <= self.width) and not any(
+                    isinstance(a, ir.Constant) for row in rows for a in row):
+                return self.abreast(e, rows, each)
         return [self.applied(e, row) for row in rows]
 
-    def abreast(self, e: Apply, rows: list[Values]) -> Values:
-        """A long function of many lone numbers: of vectors of them, then taken apart again."""
+    def abreast(self, e: Apply, rows: list[Values], each: int) -> Values:
+        """A long function of many numbers or short vectors: of whole ones, then taken apart."""
         found: Values = []
-        for at in range(0, len(rows), self.width):
-            some = rows[at : at + self.width]
-            full = some + [some[-1]] * (self.width - len(some))
-            value = self.applied(e, [self.e.gathered([self.e.as_real(a) for a in column])
+        count = self.width // each
+        for at in range(0, len(rows), count):
+            some = rows[at : at + count]
+            full = some + [some[-1]] * (count - len(some))
+            value = self.applied(e, [self.e.joined([self.e.as_real(a) for a in column])
                                      for column in zip(*full, strict=True)])
-            found += [self.e.lane(value, k) for k in range(len(some))]
+            found += [self.e.part(value, k, each) for k in range(len(some))]
         return found
 
     def applied(self, e: Apply, args: Values) -> ir.Value:

@@ -168,15 +168,18 @@ class Kernel:
 
     `vector` is the index whose consecutive values are computed at once, `tile` how many values of
     other indices (or vectors of this one) are computed together so that what they share is read
-    once. `shard`, if there is one, is the first loop, of which each thread takes a part. Targets in
-    `unseen` stay in registers. `outer` are loops of a sum whose operands do not fit the cache: for
-    each of their values the rest of the sum is added to the target.
+    once. `lanes` is set where sums run along vectors of their own: so many sums, for neighbours of
+    the index `vector`, are then folded into the lanes of one. `shard` is the loop of
+    which each thread takes a part, if there is one. Targets in `unseen` stay in registers. `outer`
+    are loops of a sum whose operands do not fit the cache: for each of their values the rest of the
+    sum is added to the target.
     """
 
     equations: list[Equation]
     loops: list[tuple[str, int]]
     shard: str | None = None
     vector: str | None = None
+    lanes: int = 0
     tile: dict[str, int] = field(default_factory=dict)
     name: str = ""
     unseen: frozenset[str] = frozenset()

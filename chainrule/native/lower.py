@@ -70,10 +70,11 @@ class KernelCode(Expressions):
     def vector_loop(self, name: str, start: ir.Value | int, stop: ir.Value | int,
                     rest: list[tuple[str, int]], sites: list[Site]) -> None:
         """Whole tiles of vectors, whole vectors, and the lanes that are left."""
-        width, most = self.width, self.kernel.tile.get(name, 1)
+        width, most = self.kernel.lanes or self.width, self.kernel.tile.get(name, 1)
 
-        def points(count: int, i: ir.Value, tail: ir.Value | None = None) -> None:
-            self.lanes, self.tail = width, tail
+        def points(count: int, i: ir.Value, tail: ir.Value | None = None,
+                   live: int = width) -> None:
+            self.lanes, self.tail, self.live = width, tail, live
             self.inside(rest, [{**s, name: self.place(i, k * width, True)}
                                for s in sites for k in range(count)])
             self.lanes, self.tail = 1, None
@@ -87,7 +88,7 @@ class KernelCode(Expressions):
                 at = whole
             if at < stop:
                 on = ir.Constant(ir.VectorType(I1, width), [k < stop - at for k in range(width)])
-                points(1, self.e.integer(at), on)
+                points(1, self.e.integer(at), on, stop - at)
             return
         b = self.e.builder
         first = self.e.integer(start) if isinstance(start, int) else start
@@ -100,6 +101,11 @@ class KernelCode(Expressions):
             self.e.loop(at_end, whole_at, width * count,
                         lambda i, c=count: points(c, i))  # type: ignore[misc]
             at_end = whole_at
+
+        if self.kernel.lanes:  # sums of lanes that are off would be read too
+            self.e.loop(at_end, last, 1, lambda i: self.inside(
+                rest, [{**s, name: self.place(i)} for s in sites]))
+            return
 
         def rest_of_it() -> None:
             left = self.e.spread(b.sub(last, at_end), width)

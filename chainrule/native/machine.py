@@ -28,13 +28,14 @@ _MAGIC: Final = b"chainrule object 1\n"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A processor: LLVM's names for it, bytes of its widest vectors and of a core's own cache."""
+    """A processor: LLVM's names for it, bytes of its widest vectors and of a core's two caches."""
 
     cpu: str
     features: str
     vector_bytes: int
     registers: int
     cache_bytes: int = 1 << 20
+    near_bytes: int = 1 << 15
 
 
 def llvm() -> Any:
@@ -76,16 +77,16 @@ def host() -> Machine:
     else:
         vector, registers = 16, 16 if "sse2" in on else 32
     return Machine(binding.get_host_cpu_name(), features.flatten(), vector, registers,
-                   _cache_bytes())
+                   _cache_bytes(2, 1 << 20), _cache_bytes(0, 1 << 15))
 
 
-def _cache_bytes() -> int:
-    """The size of a core's second-level cache, as Linux tells it; a common one elsewhere."""
+def _cache_bytes(number: int, usual: int) -> int:
+    """The size of one of a core's caches, as Linux tells it; a usual one elsewhere."""
     try:
-        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        text = Path(f"/sys/devices/system/cpu/cpu0/cache/index{number}/size").read_text().strip()
         return int(text.rstrip("K")) * (1024 if text.endswith("K") else 1)
     except (OSError, ValueError):
-        return 1 << 20
+        return usual
 
 
 def object_code(text: str) -> bytes:

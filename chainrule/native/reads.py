@@ -71,7 +71,7 @@ class Reads:
         self.e = Emitter(module, self.function, self.real)
         self.extents = kernel.extents
         self.width = width
-        self.lanes = 1
+        self.lanes = self.live = 1  # of the vector: how many, how many of them are on
         self.tail: ir.Value | None = None
         self.scopes: list[dict[Any, Any]] = [{}]
         self.forms: dict[tuple[str, tuple[Integer, ...]], Form | None] = {}

@@ -60,18 +60,34 @@ class Reductions(Reads):
 
     def sum(self, e: Reduce | ArgReduce, sites: list[Site], under: Masks) -> Values:
         ranges = self.ordered(e, sites)
-        along = self.along(e, ranges, sites) if self.lanes == 1 else None
+        together = self.lanes
+        along = self.along(e, ranges, sites) if together == 1 or self.kernel.lanes else None
         if along is None:
             streams = self.streams(ranges, sites)
             sums = _Sums(self, len(sites), self.lanes, streams)
             self.terms(ranges, sites, lambda at, k: sums.add(self.term(e, at, under), k), streams)
-            return sums.results(False)
+            return sums.results()
+        tail, live = self.tail, self.live
+        if together > 1:
+            sites, under = self.apart(sites, under)
+            self.lanes, self.tail = 1, None
         few = len(sites) < _STREAMS and extent_of(along) >= _STREAMS * self.width
         streams = _STREAMS if few else 1
         sums = _Sums(self, len(sites), self.width, streams)
         others = [r for r in ranges if r.name != along.name]
         self.terms(others, sites, lambda at, _: self.vector_terms(e, along, at, under, sums))
-        return sums.results(True)
+        self.lanes, self.tail = together, tail
+        return sums.folded(live, together) if together > 1 else sums.apart()
+
+    def apart(self, sites: list[Site], under: Masks) -> tuple[list[Site], Masks]:
+        """The points in the lanes of some points, each by itself; those of one lane together."""
+        name = self.kernel.vector
+        assert name is not None
+        points = [{**s, name: Place(s[name].base, s[name].offset + k)}
+                  for k in range(self.live) for s in sites]
+        masks = [None if m is None or m is self.tail else self.e.lane(m, k)
+                 for k in range(self.live) for m in under]
+        return points, masks
 
     def term(self, e: Reduce | ArgReduce, sites: list[Site], under: Masks) -> Values:
         """The terms of a sum at some points: 0 where its condition fails."""
@@ -250,8 +266,8 @@ class _Sums:
             total = e.builder.load(row[stream], typ=self.kind)
             e.builder.store(e.add(total, e.spread(value, lanes(total))), row[stream])
 
-    def results(self, along: bool) -> Values:
-        """The sums; with `along`, the lanes of each added up."""
+    def results(self) -> Values:
+        """The sum at each point, lane by lane."""
         e = self.code.e
         found = []
         for row in self.slots:
@@ -259,42 +275,53 @@ class _Sums:
             for slot in row[1:]:
                 total = e.add(total, e.builder.load(slot, typ=self.kind))
             found.append(total)
-        if not along:
-            return found
-        width = lanes(found[0])
-        return [value for at in range(0, len(found), width)
-                for value in self.folded(found[at : at + width])]
+        return found
 
-    def folded(self, totals: Values) -> Values:
-        """The sum of each vector's lanes, for at most as many vectors as one has lanes.
+    def apart(self) -> Values:
+        """The sum of all lanes at each point."""
+        totals = self.results()
+        width = lanes(totals[0])
+        found = []
+        for at in range(0, len(totals), width):
+            some = totals[at : at + width]
+            value = self.fold(some)  # even one number is a vector here
+            found += [self.code.e.builder.extract_element(value, ir.Constant(I32, k))
+                      for k in range(len(some))]
+        return found
 
-        Two vectors become one, the left half of whose lanes is what was the first: their halves
-        are added to each other side by side. So n vectors need n - 1 such steps instead of the
-        n·log(lanes) that they need alone.
+    def folded(self, live: int, count: int) -> Values:
+        """The sums of all lanes at the points of `Reductions.apart`, in lanes again."""
+        totals = self.results()
+        each = len(totals) // live
+        found = [self.fold(totals[k::each]) for k in range(each)]
+        return [self.code.e.widened(v, count) for v in found]
+
+    def fold(self, totals: Values) -> ir.Value:
+        """The sums of some vectors' lanes, side by side, for at most as many as one has lanes.
+
+        Two vectors become one: in every other lane the first with its neighbour added, in the
+        others the second; then so with neighbours two lanes apart, and so on. Lane k ends with the
+        sum of vector k. So n vectors need n - 1 steps instead of the n·log(lanes) that they need
+        alone, and of a step's two operands one keeps its lanes, which costs no shuffle.
         """
-        count, each = len(totals), lanes(totals[0])  # lanes of a point
+        e, apart = self.code.e, 1
         while len(totals) > 1:
-            pairs = [(totals[k], totals[min(k + 1, len(totals) - 1)])
-                     for k in range(0, len(totals), 2)]
-            totals = [self.halves(a, b, each) for a, b in pairs]
-            each //= 2
+            totals = [self.paired(totals[k], totals[min(k + 1, len(totals) - 1)], apart)
+                      for k in range(0, len(totals), 2)]
+            apart *= 2
         total = totals[0]
-        while each > 1:
-            total = self.halves(total, None, each)
-            each //= 2
-        builder = self.code.e.builder  # even one number is a vector here
-        return [builder.extract_element(total, ir.Constant(I32, k)) for k in range(count)]
+        while lanes(total) > apart:
+            half = lanes(total) // 2
+            total = e.add(*(e.chosen(total, total, list(range(at, at + half)))
+                            for at in (0, half)))
+        return total
 
-    def halves(self, a: ir.Value, b: ir.Value | None, each: int) -> ir.Value:
-        """The two halves of every `each` lanes of one or two vectors, added."""
-        e = self.code.e
-        starts = range(0, lanes(a) * (1 if b is None else 2), each)
-        low, high = (e.builder.shuffle_vector(
-            a, ir.Constant(a.type, ir.Undefined) if b is None else b,
-            ir.Constant(ir.VectorType(I32, len(starts) * each // 2),
-                        [s + half + k for s in starts for k in range(each // 2)]))
-            for half in (0, each // 2))
-        return e.add(low, high)
+    def paired(self, a: ir.Value, b: ir.Value, apart: int) -> ir.Value:
+        """Each lane with the one so far from it: of the first vector, and of the second beside."""
+        e, width = self.code.e, lanes(a)
+        stay = [k + width if k & apart else k for k in range(width)]
+        cross = [(k ^ apart) + (width if k & apart else 0) for k in range(width)]
+        return e.add(e.chosen(a, b, stay), e.chosen(a, b, cross))
 
 
 class _Best:

@@ -145,7 +145,9 @@ def target(dtype: str) -> Target:
     """This machine, for numbers of a kind."""
     machine = host()
     width = machine.vector_bytes // (4 if dtype == "float32" else 8)
-    return Target(width, machine.registers, machine.cache_bytes * width // machine.vector_bytes)
+    each = machine.vector_bytes // width
+    return Target(width, machine.registers, machine.cache_bytes // each,
+                  near=machine.near_bytes // each)
 
 
 def _slots(made: Plan, outside: Collection[str], threads: int) -> dict[str, Slot]:
