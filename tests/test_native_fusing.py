@@ -21,6 +21,7 @@ from chainrule.lang.program import Program
 from chainrule.lang.ranges import program as parsed
 from chainrule.native import machine, runtime
 from chainrule.native.kernels import Kernel
+from chainrule.native.layout import jumps
 from chainrule.native.runtime import Machinery
 
 
@@ -205,7 +206,8 @@ def test_a_processor_with_nothing_but_sse2_computes_the_same(monkeypatch):
 def test_sums_along_the_vector_come_to_lie_side_by_side(
         n: int, u: int, v: int, threads: int, dtype: str) -> None:
     p = parsed("input x[N,V], W[U,V], b[U], s[N,U,T]; "
-               "y[n,u] = sigmoid(b[u] + sum(v) W[u,v]*x[n,v]); z[n,u] = (sum(v) x[n,v]*W[u,v]/sqrt(V)) * (max(t) s[n,u,t]) + y[n,u] "
+               "y[n,u] = sigmoid(b[u] + sum(v) W[u,v]*x[n,v]); "
+               "z[n,u] = (sum(v) x[n,v]*W[u,v]/sqrt(V)) * (max(t) s[n,u,t]) + y[n,u] "
                "- (sum(v, v < u) W[u,v]); output y, z")
     agree(p, threads=threads, dtype=dtype, N=n, U=u, V=v, T=5)
 
@@ -219,3 +221,51 @@ def test_a_number_in_each_term_of_a_sum_is_multiplied_with_once() -> None:
             for n in walk(e.body) if isinstance(n, Reduce)]
     assert sums
     assert not any(isinstance(n, Number) for s in sums for n in walk(s.body))
+
+
+def jumping(code: Machinery) -> bool:
+    """Whether some sum reads at places that other tensors hold."""
+    return any(map(jumps, code.plan.program.equations))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("activation", "sizes", "jumps"), [
+    ("", {"C": 3, "H": 24, "O": 8, "P": 5, "K": 5}, True),
+    ("y = relu(z)", {"C": 16, "H": 14, "O": 4, "P": 2, "K": 3}, False),  # of inputs in their order
+    ("y = relu(z)", {"C": 2, "H": 13, "O": 5, "P": 3, "K": 5}, True),
+    ("", {"C": 1, "H": 21, "O": 3, "P": 4, "K": 8}, True),
+    ("y = z*z", {"C": 1, "H": 21, "O": 3, "P": 4, "K": 8}, False),  # the slope is wanted everywhere
+])
+def test_sums_before_a_pooling_go_over_the_winners(
+        activation: str, sizes: dict[str, int], jumps: bool, threads: int) -> None:
+    size, pool, kernel = sizes["H"], sizes["P"], sizes["K"]
+    rows = (size - kernel + 1) // pool
+    p = gradients(
+        f"input x[N,C,{size},{size}], v[N,O,{rows},{rows}]; "
+        f"parameter w[O,C,{kernel},{kernel}], b[O]; "
+        f"z[n,o,i,j] = b[o] + sum(c,k,l) x[n,c,i+k,j+l]*w[o,c,k,l]; {activation}; "
+        f"p[n,o,i,j] = max(a<{pool}, d<{pool}) "
+        f"{'y' if activation else 'z'}[n,o,{pool}*i+a,{pool}*j+d] with i < {rows}, j < {rows}; "
+        "L = sum(n,o,i,j) p[n,o,i,j]*v[n,o,i,j]; output L")
+    code = agree(p.with_outputs(["L", *(n for n in p.outputs if "x" not in n)]),
+                 threads=threads, N=3, C=sizes["C"], O=sizes["O"])
+    assert jumping(code) == jumps
+
+
+SCATTER = "input z[40], u[4], x[60]; k[i] = argmax(a<10) z[10*i+a]; zeros r[40]; "
+PLACED = SCATTER + "r[10*i+k[i]] += u[i]; "
+
+
+@pytest.mark.parametrize(("text", "jumps"), [
+    (PLACED + "s[a] = sum(h) r[h]*x[h+a] with a < 16; output s", True),
+    (PLACED + "s = sum(h) r[h]; output s", False),  # it reads in order
+    (PLACED + "s = sum(h) r[h]*r[h]; output s", False),  # the tensor twice
+    (PLACED + "s[a] = sum(h<39) r[h]*x[h+a] with a < 16; output s", False),  # not all of it
+    (PLACED + "s[a] = sum(h) r[h]*x[h+3*a] with a < 6; output s", False),  # nothing side by side
+    (SCATTER + "r[8*i+k[i]] += u[i]; s[a] = sum(h) r[h]*x[h+a] with a < 16; output s", True),
+    (SCATTER + "r[k[i]] += u[i]; r[i] += u[i]; s[a] = sum(h) r[h]*x[h+a] with a < 16; output s",
+     False),  # written in two places
+    (PLACED + "s[h] = r[h]*z[h]; t[a] = sum(h) r[h]*x[h+a] with a < 16; output s, t", True),
+])
+def test_sums_go_over_the_winners_only_where_that_is_the_same(text: str, jumps: bool) -> None:
+    assert jumping(agree(parsed(text))) == jumps

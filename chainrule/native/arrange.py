@@ -24,6 +24,7 @@ from chainrule.native.kernels import Form, Kernel, Storage, extent_of, form, ref
 _TILE: Final = 16  # most values of one index in a tile
 _SHORT: Final = 4  # values of an index whose loop is written out
 _TERMS: Final = 64  # of a sum's piece, at least
+_FEW: Final = 16  # where they lie anywhere, and so have to be near
 _AHEAD: Final = 256  # cells: the processor itself looks ahead no further than a page
 _ORDERED: Final = 4  # loops of which all orders are tried
 _BUSY: Final = 8  # running sums that keep the multipliers busy
@@ -45,9 +46,10 @@ class Target:
 
 
 def arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
-             shard: str | None, unseen: Collection[str] = ()) -> Kernel:
-    """The kernel of some equations."""
-    work = Arrangement(equations, stored, target, shard, unseen)
+             shard: str | None, unseen: Collection[str] = (),
+             below: Mapping[str, int] | None = None) -> Kernel:
+    """The kernel of some equations; `below` bounds the values of integer tensors."""
+    work = Arrangement(equations, stored, target, shard, unseen, below)
     outer = work.outer() if len(equations) == 1 else []
     if outer:
         e = equations[0]
@@ -57,9 +59,10 @@ def arranged(equations: Sequence[Equation], stored: dict[str, Storage], target: 
         equations = [replace(e, body=replace(e.body, indices=inner), accumulate=True)]
     equations = [replace(e, body=scaled(e.body)) for e in equations]
     tile = dict(work.tile)
-    lanes = tile.pop(work.folds, 0) if work.folds else 0
-    return Kernel(equations, work.loops(), shard, work.vector or work.folds, lanes, tile,
-                  unseen=frozenset(unseen), outer=[(r.name, extent_of(r)) for r in outer],
+    lanes = tile.pop(work.folds) if work.folds else work.lanes()
+    return Kernel(equations, work.loops(), shard, work.vector or work.folds, lanes,
+                  work.folds is not None, tile, unseen=frozenset(unseen),
+                  outer=[(r.name, extent_of(r)) for r in outer],
                   ahead=0 if work.reductions or work.touched(()) <= target.cache else _AHEAD)
 
 
@@ -67,7 +70,9 @@ class Arrangement:
     """The choice of vector, tile and order for the equations of one loop nest."""
 
     def __init__(self, equations: Sequence[Equation], stored: dict[str, Storage], target: Target,
-                 shard: str | None, unseen: Collection[str]) -> None:
+                 shard: str | None, unseen: Collection[str],
+                 below: Mapping[str, int] | None = None) -> None:
+        self.below = below or {}
         self.e, self.stored, self.target, self.shard = equations[0], stored, target, shard
         self.extents = {r.name: extent_of(r) for r in self.e.ranges}
         if shard in self.extents:  # a thread's part
@@ -77,17 +82,26 @@ class Arrangement:
             r for e in equations for r in references(e) if r.tensor not in written))
         self.refs += [Ref(e.target, e.subscripts) for e in equations[1:]
                       if e.target not in unseen]
-        self.forms = [form(r.subscripts, stored[r.tensor]) for r in self.refs]
+        self.forms = [form(r.subscripts, stored[r.tensor], True) for r in self.refs]
+        self.jumps = any(f is not None and f.computed for f in self.forms)
         self.to = form(self.e.subscripts, stored[self.e.target])
         self.reductions = [n for e in equations for n in walk(e.body)
                            if isinstance(n, Reduce | ArgReduce)]
+        self.terms = max([math.prod(map(extent_of, r.indices))
+                          for r in self.reductions if r.op == "sum"], default=1)
         self.vector = self._vector()
         self.folds = self._folds() if self.vector is None else None
-        self.vectors = max([math.prod(map(extent_of, r.indices)) / target.width
-                            for r in self.reductions if r.op == "sum"], default=1.0)
         self.tile = self._tile()
         if self.folds not in self.tile:
             self.folds = None
+
+    def lanes(self) -> int:
+        """The length of the vectors: shorter than the machine's where one holds all values."""
+        if self.vector is None:
+            return 0
+        extent = next(extent_of(r) for r in self.e.ranges if r.name == self.vector)
+        fit = 1 << (extent - 1).bit_length()
+        return fit if 2 <= fit < self.target.width else 0
 
     def outer(self) -> list[Range]:
         """The loops of a sum to go outside, so that what each of their values reads is cached.
@@ -100,13 +114,16 @@ class Arrangement:
                 and self.tile and e.plain and e.condition is None):
             return []
         order = sorted(sum_of.indices, key=lambda r: -sum(
-            abs(f.slope(r.name)) for f in self.forms if f is not None))
-        if self.touched(()) <= self.target.cache // 2:
+            abs(f.slopes.get(r.name, 0)) for f in self.forms if f is not None))
+        whole, part, least = self.target.cache // 2, self.target.cache // 32, _TERMS
+        if self.jumps:
+            whole, part, least = self.target.near // 2, self.target.near // 2, _FEW
+        if self.touched(()) <= whole:
             return []
         chosen: list[Range] = []
         for r in order[:-1]:
             left = math.prod(extent_of(x) for x in order if x not in chosen and x is not r)
-            if left < _TERMS or self.touched([x.name for x in chosen]) <= self.target.cache // 32:
+            if left < least or self.touched([x.name for x in chosen]) <= part:
                 break
             chosen.append(r)
         return chosen
@@ -120,7 +137,7 @@ class Arrangement:
         """How many cells a reference reads for some extents of the indices."""
         cells = 1
         for s, size in zip(r.subscripts, self.stored[r.tensor].shape, strict=True):
-            ends = span(s, extents, {})
+            ends = span(s, extents, self.below)
             cells *= size if ends is None else min(size, ends[1] - ends[0] + 1)
         return cells
 
@@ -198,7 +215,8 @@ class Arrangement:
                 moves = any(name in s.indices() for s in subscripts)
                 cost += 3 * width if moves else 0.5
             else:
-                cost += {0: 0.5, 1: 1.0}.get(f.slope(name), 2.0 * width)
+                once = {0: 0.5, 1: 1.0}.get(f.slope(name), 2.0 * width)
+                cost += once / self.terms if ref is None and self.jumps else once
         return cost
 
     def _vector(self) -> str | None:
@@ -306,7 +324,7 @@ class Arrangement:
             cost += times * (max(here, loads) + 0.5 * loads + max(0, _BUSY - here) + 4)
             if self.folds:  # once in a sum: the steps of `reductions.fold`, and waiting for them
                 each = tile.get(self.folds, 1)
-                cost += times * (here * (2 + 8 / each) + 30) / self.vectors
+                cost += times * (here * (2 + 8 / each) + 30) * self.target.width / self.terms
         return whole / cost
 
     def _small(self) -> dict[str, int]:

@@ -12,10 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from chainrule.lang.expr import Range, Read, Ref, walk
 from chainrule.lang.integers import Index, Integer
 from chainrule.lang.program import Equation, Program
+
+FAR: Final = 1 << 40  # cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,20 @@ def storage(shape: Sequence[int], order: Sequence[int] | None = None, kind: str 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """An address in cells that is affine in the indices: `constant + Σ slope·index`."""
+    """An address in cells that is affine in the indices: `constant + Σ slope·index`.
+
+    `computed` are parts that are not, such as values of other tensors, each times its number of
+    cells; `moving` are the indices in them.
+    """
 
     constant: int
     slopes: Mapping[str, int]
+    computed: tuple[tuple[Integer, int], ...] = ()
+    moving: frozenset[str] = frozenset()
 
     def slope(self, name: str) -> int:
-        """How many cells further the address is where the index is one more."""
-        return self.slopes.get(name, 0)
+        """How many cells further the address is where the index is one more; `FAR` if anywhere."""
+        return FAR if name in self.moving else self.slopes.get(name, 0)
 
 
 def affine(s: Integer) -> tuple[int, dict[str, int]] | None:
@@ -84,17 +93,40 @@ def affine(s: Integer) -> tuple[int, dict[str, int]] | None:
     return start, slopes
 
 
-def form(subscripts: Sequence[Integer], stored: Storage) -> Form | None:
-    """The address of a tensor at some subscripts; None where one of them is not affine."""
+def form(subscripts: Sequence[Integer], stored: Storage, computed: bool = False) -> Form | None:
+    """The address of a tensor at some subscripts.
+
+    None where one of them is not affine, unless parts may be `computed`.
+    """
     constant, slopes = stored.first, dict[str, int]()
+    others: list[tuple[Integer, int]] = []
     for s, stride in zip(subscripts, stored.strides, strict=True):
         found = affine(s)
         if found is None:
-            return None
+            if not computed:
+                return None
+            plain, other = parts(s)
+            others.append((other, stride))
+            found = affine(plain)
+            assert found is not None
         constant += found[0] * stride
         for name, slope in found[1].items():
             slopes[name] = slopes.get(name, 0) + slope * stride
-    return Form(constant, {n: s for n, s in slopes.items() if s})
+    return Form(constant, {n: s for n, s in slopes.items() if s}, tuple(others),
+                frozenset(n for other, _ in others for n in other.indices()))
+
+
+def parts(s: Integer) -> tuple[Integer, Integer]:
+    """A subscript as a sum: what is affine in the indices, and the rest."""
+    whole = [(m, c) for m, c in s.terms if len(m) < 2 and all(isinstance(a, Index) for a in m)]
+    return Integer(tuple(whole)), Integer(tuple(t for t in s.terms if t not in whole))
+
+
+def slopes(s: Integer) -> dict[str, int]:
+    """How far a subscript moves with each index that does not stand in a computed part of it."""
+    plain, other = parts(s)
+    found = affine(plain)
+    return {n: c for n, c in (found[1] if found else {}).items() if n not in other.indices()}
 
 
 def span(s: Integer, extents: Mapping[str, int],
@@ -168,11 +200,11 @@ class Kernel:
 
     `vector` is the index whose consecutive values are computed at once, `tile` how many values of
     other indices (or vectors of this one) are computed together so that what they share is read
-    once. `lanes` is set where sums run along vectors of their own: so many sums, for neighbours of
-    the index `vector`, are then folded into the lanes of one. `shard` is the loop of
-    which each thread takes a part, if there is one. Targets in `unseen` stay in registers. `outer`
-    are loops of a sum whose operands do not fit the cache: for each of their values the rest of the
-    sum is added to the target.
+    once. A vector has so many `lanes` (0: as many as the machine has). With `folds` sums run along
+    vectors of their own, and those for neighbours of `vector` are folded into its lanes. `shard` is
+    the loop of which each thread takes a part, if there is one. Targets in `unseen` stay in
+    registers. `outer` are loops of a sum whose operands do not fit the cache: for each of their
+    values the rest of the sum is added to the target.
     """
 
     equations: list[Equation]
@@ -180,6 +212,7 @@ class Kernel:
     shard: str | None = None
     vector: str | None = None
     lanes: int = 0
+    folds: bool = False
     tile: dict[str, int] = field(default_factory=dict)
     name: str = ""
     unseen: frozenset[str] = frozenset()

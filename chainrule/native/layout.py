@@ -20,7 +20,7 @@ from chainrule.lang.expr import Range, Reduce, Ref, transform, walk
 from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.blas import factors
-from chainrule.native.kernels import affine, extent_of, references
+from chainrule.native.kernels import affine, extent_of, references, slopes
 
 _USED: Final = 0.7  # of a vector's lanes, where a matrix is turned for it
 _FOLDED: Final = 2.5  # adding up a vector's lanes takes as long as so many products of vectors
@@ -65,12 +65,28 @@ class _Layout:
         for new, old in self.same.items():
             if old in self.last:
                 self.last[new] = self.last[old]
+        apart = {e.target for e in self.equations if jumps(e)}
+        self.follow(apart)
+        for e in (e for e in self.equations if jumps(e)):
+            self.beside(e)
         self.follow()
         made = list(self.equations)
         for (name, axis), copy in self.copies.items():
             made.insert(self.after(name, made), self.copying(name, copy))
             self.last[copy] = axis
         return replace(self.program, tensors=self.tensors, equations=tuple(made)), self.last
+
+    def beside(self, e: Equation) -> None:
+        """Let a sum over cells that lie anywhere be stored as what it reads there lies."""
+        axes = {s.plain: k for k, s in enumerate(e.subscripts)}
+        found: list[tuple[int, int]] = []
+        for ref in references(e):
+            if None in map(affine, ref.subscripts):
+                last = ref.subscripts[self.last.get(ref.tensor, len(ref.subscripts) - 1)]
+                found += [(extent_of(r), axes[r.name]) for r in e.ranges
+                          if r.name in axes and slopes(last).get(r.name) == 1]
+        if found:
+            self.last.setdefault(e.target, max(found)[1])
 
     def weighs(self, e: Equation) -> bool:
         """Whether an equation is a product with a parameter, of a size for its own loops."""
@@ -169,7 +185,7 @@ class _Layout:
             return 0
         return max((k + 1 for k, e in enumerate(equations) if e.target == name), default=0)
 
-    def follow(self) -> None:
+    def follow(self, apart: Collection[str] = ()) -> None:
         """Tensors that hang together with a fixed one, cell by cell, take its order."""
         moved = True
         while moved:
@@ -185,7 +201,7 @@ class _Layout:
                     if name is not None:
                         wanted[name] += 1
                 for ref in refs:
-                    if ref.tensor in self.last or len(ref.subscripts) < 2:
+                    if ref.tensor in self.last or ref.tensor in apart or len(ref.subscripts) < 2:
                         continue
                     names = [s.plain for s in ref.subscripts]
                     found = next((n for n, _ in wanted.most_common() if n in names), None)
@@ -203,6 +219,12 @@ def windowed(e: Equation) -> bool:
             if found is not None and len(found[1]) > 1 and sums:
                 return True
     return False
+
+
+def jumps(e: Equation) -> bool:
+    """Whether an equation sums what lies at computed places."""
+    return e.plain and isinstance(e.body, Reduce) and any(
+        None in map(affine, r.subscripts) for r in references(e))
 
 
 def volume(e: Equation) -> int:

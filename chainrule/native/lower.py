@@ -102,7 +102,7 @@ class KernelCode(Expressions):
                         lambda i, c=count: points(c, i))  # type: ignore[misc]
             at_end = whole_at
 
-        if self.kernel.lanes:  # sums of lanes that are off would be read too
+        if self.kernel.folds:  # sums of lanes that are off would be read too
             self.e.loop(at_end, last, 1, lambda i: self.inside(
                 rest, [{**s, name: self.place(i)} for s in sites]))
             return

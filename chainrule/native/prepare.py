@@ -41,7 +41,7 @@ def prepared(program: Program) -> Program:
     program = needed(split(program))
     program = replace(program, equations=tuple(
         summed(indexed(e, program)) for e in program.equations))
-    return merged(rewritten(program))
+    return merged(needed(rewritten(program)))
 
 
 def needed(program: Program) -> Program:

@@ -93,15 +93,29 @@ class Reads:
             self.forms[key] = form(subscripts, self.stored[tensor])
         return self.forms[key]
 
+    def reached(self, ref: Ref, stored: Storage, site: Site) -> Form | None:
+        """The address of a cell that is there for certain; None where it has to be looked for.
+
+        Parts of the address may be computed, if they are the same in all lanes.
+        """
+        found = self.form(ref.tensor, ref.subscripts)
+        if self.beyond(ref, stored):
+            return None
+        if found is None:
+            found = form(ref.subscripts, stored, True)
+            if found is None or any(site[n].wide for n in found.moving):
+                return None
+        return found
+
     def slope(self, found: Form, site: Site) -> int:
         """How far the address moves from lane to lane."""
         return sum(found.slope(name) for name, place in site.items()
                    if place.wide and name in found.slopes)
 
-    def cells(self, found: Form, site: Site) -> ir.Value | int:
+    def cells(self, found: Form, site: Site, mask: ir.Value | None = None) -> ir.Value | int:
         """The address in cells at the first lane; loop variables first, then constants."""
         constant = found.constant
-        moving: list[tuple[int, ir.Value]] = []
+        moving = [(stride, self.part(s, site, mask)) for s, stride in found.computed]
         for name, slope in found.slopes.items():
             place = site[name]
             constant += slope * place.offset
@@ -118,6 +132,14 @@ class Reads:
             self.scopes[-1][key] = total
         assert total is not None
         return total if constant == 0 else self.e.add(total, self.e.integer(constant))
+
+    def part(self, s: Integer, site: Site, mask: ir.Value | None) -> ir.Value:
+        """The value of what is not affine in a subscript, once for all points that share it."""
+        key = ("part", s, tuple((n, id(site[n].base), site[n].offset) for n in s.indices()))
+        value = self.known(key)
+        if value is None:
+            value = self.scopes[-1][key] = self.integer(s, site, mask)
+        return value
 
     def known(self, key: Any) -> Any:
         """What was computed before, in this scope or one around it."""
@@ -208,10 +230,10 @@ class Reads:
         stored = self.stored[ref.tensor]
         kind = self.cell(stored)
         pointer = self.pointers[ref.tensor]
-        found = self.form(ref.tensor, ref.subscripts)
-        if found is not None and not self.beyond(ref, stored):
+        found = self.reached(ref, stored, site)
+        if found is not None:
             slope = self.slope(found, site)
-            address = self.e.at(pointer, self.cells(found, site), kind)
+            address = self.e.at(pointer, self.cells(found, site, mask), kind)
             if slope == 0:
                 return self.whole(self.e.load(kind, address)), True
             if slope == 1:

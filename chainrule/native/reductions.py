@@ -61,7 +61,7 @@ class Reductions(Reads):
     def sum(self, e: Reduce | ArgReduce, sites: list[Site], under: Masks) -> Values:
         ranges = self.ordered(e, sites)
         together = self.lanes
-        along = self.along(e, ranges, sites) if together == 1 or self.kernel.lanes else None
+        along = self.along(e, ranges, sites) if together == 1 or self.kernel.folds else None
         if along is None:
             streams = self.streams(ranges, sites)
             sums = _Sums(self, len(sites), self.lanes, streams)

@@ -32,21 +32,20 @@ from chainrule.lang.expr import (
     Ref,
     at_indices,
     both,
-    children,
     free_indices,
     select,
 )
 from chainrule.lang.integers import Integer, atom, constant, index
 from chainrule.lang.program import Equation, Program, fresh
 from chainrule.native.kernels import affine, span
-from chainrule.native.winners import past_scatters
+from chainrule.native.winners import at_winners_only, past_scatters, product_of
 
 _WINDOW: Final = 16  # places of a winner that are all tried
 
 
 def rewritten(program: Program) -> Program:
     """The program with these rewrites where they apply."""
-    program = past_scatters(program)
+    program = at_winners_only(past_scatters(program))
     equations = [spread_out(e, program) for e in program.equations]
     return replace(program, equations=tuple(gathered(e, program) for e in equations))
 
@@ -102,7 +101,7 @@ def gathered(e: Equation, program: Program) -> Equation:
     if not (e.accumulate and e.condition is None and isinstance(e.body, Reduce)
             and e.body.op == "sum" and e.body.condition is None):
         return e
-    refs = _factors(e.body.body)
+    refs = product_of(e.body.body)
     if refs is None or all(s.plain for s in e.subscripts):
         return e
     extents = {r.name: r.size.constant or 0 for r in (*e.ranges, *e.body.indices)
@@ -145,21 +144,6 @@ def gathered(e: Equation, program: Program) -> Equation:
     total = Reduce("sum", (*e.body.indices, *inner), None, body)
     return replace(e, subscripts=tuple(subscripts), ranges=tuple(ranges), body=total,
                    dropping=False)
-
-
-def _factors(e: Expr) -> list[Ref] | None:
-    """The references of a product of references, or None."""
-    if isinstance(e, Ref):
-        return [e]
-    if isinstance(e, Apply) and e.function in ("mul", "neg"):
-        found: list[Ref] = []
-        for part in children(e):
-            inside = _factors(part)
-            if inside is None:
-                return None
-            found += inside
-        return found
-    return None
 
 
 def _moved(e: Expr, places: dict[str, Integer]) -> Expr:

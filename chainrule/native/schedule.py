@@ -82,7 +82,7 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     below = {name: t.below.constant for name, t in found.program.tensors.items()
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
     kept = {*program.outputs, *program.inputs, *(n for pair in program.updates for n in pair)}
-    maker = _Maker(found, stored, replace(target, threads=threads), threads)
+    maker = _Maker(found, stored, replace(target, threads=threads), threads, below)
     groups = [maker.groups(phase, same) for phase in found.phases]
     unseen([g for phase in groups for g in phase], found.program, kept)
     phases = [maker.runs(phase) for phase in groups]
@@ -115,8 +115,9 @@ class _Maker:
     """Kernels of equations, and the runs that they are called in."""
 
     def __init__(self, found: Shared, stored: dict[str, Storage], target: Target,
-                 threads: int) -> None:
+                 threads: int, below: Mapping[str, int]) -> None:
         self.found, self.stored, self.target, self.threads = found, stored, target, threads
+        self.below = below
         self.count = 0
 
     def groups(self, phase: list[int], same: Mapping[str, str]) -> list[Group]:
@@ -139,7 +140,7 @@ class _Maker:
         """The code of some equations; zeros before a sum that is made piece by piece."""
         shard = share.index if share.how in (ROWS, SPLIT) else None
         made = self.product(equations[0], share) or arranged(
-            equations, self.stored, self.target, shard, unseen)
+            equations, self.stored, self.target, shard, unseen, self.below)
         made.name = f"k{self.count}"
         self.count += 1
         e = equations[0]

@@ -9,32 +9,48 @@ so the factor is wanted at their places only:
 And there it is known: r = relu(z), so z > 0 just where r > 0, and r at the winner's place is the
 maximum p[i] itself. What is left, `z̄[2i + k*[i]] += p̄[i]·[p[i] > 0]`, reads nothing of the size
 of z, which then need not be kept from the forward pass.
+
+A sum over all cells, such as the gradient of the kernels before the pooling, meets nothing but
+zeros where no winner is, so that it is a sum over the winners:
+
+    Σ_h z̄[h]·x[h+a] = Σ_i p̄[i]·x[2i + k*[i] + a].
+
+That is as many times less work as a window has cells; but what is read lies anywhere, so that it
+is done only where enough of it lies side by side.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from chainrule.lang.expr import (
     Apply,
     ArgReduce,
     Expr,
     Number,
+    Range,
     Read,
     Reduce,
     Ref,
     Select,
     at_indices,
+    free_indices,
     move,
     mul,
+    reduces,
     transform,
     walk,
 )
-from chainrule.lang.integers import Integer, atom
-from chainrule.lang.program import Equation, Program
-from chainrule.native.kernels import references
+from chainrule.lang.integers import Integer, atom, index
+from chainrule.lang.program import Equation, Program, fresh
+from chainrule.native.kernels import references, slopes
+
+_FEWER: Final = 2  # times fewer terms, of full vectors, where they lie anywhere
+_LANES: Final = 16
 
 
 def past_scatters(program: Program) -> Program:
@@ -68,6 +84,97 @@ def past_scatters(program: Program) -> Program:
     return replace(program, equations=tuple(e for e in equations if e.target not in gone))
 
 
+def at_winners_only(program: Program) -> Program:
+    """The program with sums over cells, few of which are not 0, as sums over these."""
+    pieces: dict[str, list[Equation]] = {}
+    for e in program.equations:
+        pieces.setdefault(e.target, []).append(e)
+    return replace(program, equations=tuple(
+        replace(e, body=transform(e.body, lambda n, e=e: (  # type: ignore[misc]
+            over_winners(n, e, pieces, program) if isinstance(n, Reduce) else None)))
+        for e in program.equations))
+
+
+def over_winners(e: Reduce, around: Equation, pieces: Mapping[str, list[Equation]],
+                 program: Program) -> Expr | None:
+    """A sum of products with a scattered tensor as the sum over what was scattered."""
+    factors = product_of(e.body)
+    if e.op != "sum" or e.condition is not None or factors is None:
+        return None
+    extents = {r.name: r.size.constant or 0 for r in (*around.ranges, *e.indices)
+               if r.size is not None}
+    inner = {r.name for r in e.indices}
+    for ref in factors:
+        parts = pieces.get(ref.tensor, [])
+        names = [s.plain or "" for s in ref.subscripts]
+        shape = [axis.constant for axis in program.tensors[ref.tensor].shape]
+        if len(parts) != 1 or not _scatters(parts[0]) or len({*names}) != len(names) or any(
+                extents.get(n) != size for n, size in zip(names, shape, strict=True)) or any(
+                f.outside is not None or (f is not ref and f.tensor == ref.tensor)
+                for f in factors) or sum(f is ref for f in factors) > 1:
+            continue
+        scatter = parts[0]
+        taken = dict.fromkeys((*extents, *free_indices(e.body), *free_indices(scatter.body)), 0)
+        places: dict[str, Integer] = {}  # of the scatter's indices
+        solved: dict[str, Integer] = {}  # of the sum's: where the winner is
+        sizes = {r.name: r.size for r in scatter.ranges}
+        for s, name, axis in zip(scatter.subscripts, names, program.tensors[ref.tensor].shape,
+                                 strict=True):
+            if s.plain is None:
+                solved[name] = s
+            elif s.plain in places or sizes[s.plain] != axis:
+                break
+            else:
+                places[s.plain] = index(name)
+        else:
+            new = []
+            for r in (r for r in scatter.ranges if r.name not in places):
+                name = fresh(r.name, taken)
+                taken[name] = 0
+                places[r.name] = index(name)
+                new.append(Range(name, r.size))
+            cells = math.prod(extents[n] for n in solved)
+            winners = math.prod(r.size.constant or 0 for r in new if r.size is not None)
+            if not solved.keys() <= inner or not winners or (
+                    cells * run(factors, ref, around, program) < _FEWER * winners):
+                continue
+            there = {n: move(s, places) for n, s in solved.items()}
+            value = at_indices(scatter.body, places)
+            body = transform(e.body, lambda n, ref=ref, value=value, there=there: (  # type: ignore[misc]
+                value if n is ref else at_indices(n, there) if isinstance(n, Ref) else None))
+            return replace(e, body=body, indices=(
+                *(r for r in e.indices if r.name not in solved), *new))
+    return None
+
+
+def run(factors: Sequence[Ref], winner: Ref, around: Equation, program: Program) -> float:
+    """The part of a vector that neighbours behind a winner's place can fill.
+
+    They are the values of an index of the target that moves another factor to the next cell: by its
+    last axis, or by any where the order of its axes is free.
+    """
+    others = [f for f in factors if f is not winner]
+    best = 0 if others else _LANES
+    for r in around.ranges:
+        for f in others:
+            for axis, s in enumerate(f.subscripts):
+                last = axis == len(f.subscripts) - 1
+                if slopes(s).get(r.name) == 1 and (
+                        last or (s.plain and f.tensor not in program.inputs)):
+                    best = max(best, r.size.constant or 0 if r.size is not None else 0)
+    return min(best, _LANES) / _LANES
+
+
+def product_of(e: Expr) -> list[Ref] | None:
+    """The references of a product of references, or None."""
+    if isinstance(e, Ref):
+        return [e]
+    if isinstance(e, Apply) and e.function in ("mul", "neg"):
+        found = [product_of(a) for a in e.args]
+        return None if None in found else [r for some in found for r in some or ()]
+    return None
+
+
 def masked(e: Equation) -> tuple[Ref, Expr] | None:
     """A tensor times 0 or 1, and which: `r̄[h]·(1 if z[h] > 0 else 0)`."""
     if not isinstance(e.body, Apply) or e.body.function != "mul" or e.condition is not None:
@@ -84,7 +191,7 @@ def masked(e: Equation) -> tuple[Ref, Expr] | None:
 def _scatters(e: Equation) -> bool:
     """Whether an equation adds to places that other tensors hold."""
     return (e.accumulate and e.condition is None and not e.dropping
-            and not isinstance(e.body, Reduce)
+            and not reduces(e.body)
             and any(isinstance(a, Read) for s in e.subscripts for a in s.atoms()))
 
 
