@@ -147,13 +147,15 @@ class Arrangement:
         return self.extents | inner
 
     def streams(self) -> bool:
-        """Whether a product's factors lie as its own loops want them, both in a core's cache.
+        """Whether a product's factors lie as its own loops want them, in a core's cache.
 
         Then these need no copies of them, as BLAS makes for larger ones, and what is done to the
-        product is done before it is written.
+        product is done before it is written. Both have to be there, or the smaller one if the sum
+        runs along both: then the other passes by once, row after row.
         """
-        cells = sum(self.stored[r.tensor].cells for r in self.refs)
-        if (cells > self.target.cache
+        cells = [self.stored[r.tensor].cells for r in self.refs]
+        near = 2 * min(cells, default=0) if self.folds else sum(cells)
+        if (near > self.target.cache
                 or math.prod(self.tile.values()) < self.target.registers // 4):
             return False
         vector = self.vector
