@@ -242,6 +242,17 @@ def test_what_stands_behind_a_bracket_is_the_brackets_alone(formula: str, right:
     assert holds(part, r"p^2 (1-p)^2 = (p(1-p))^2").holds
 
 
+@pytest.mark.parametrize("whole", ["(p(1-p))^2", "(p (1-p))^2", r"\left( p(1 - p) \right)^2",
+                                   "(p( 1-p ))^2", "[p(1-p)]^2", "(p(1-p))^{2}"])
+def test_a_bracket_around_a_product_is_raised_as_a_whole(whole: str) -> None:
+    part = Part("square", read("input z\np = sigmoid(z)\nq = p*(1-p)^2\nr = (p*(1-p))^2"))
+    assert holds(part, f"r = {whole}").holds
+    assert not holds(part, f"q = {whole}").holds
+    for last in ("p(1-p)^2", "p( 1-p )^2", "p (1-p)^2", r"p \left( 1 - p \right)^2"):
+        assert holds(part, f"q = {last}").holds
+        assert not holds(part, f"r = {last}").holds
+
+
 def test_a_matrix_before_a_bracket_is_a_factor() -> None:
     part = Part("affine", read("size n\ninput W[n,n], x[n], b[n]\n"
                                "q[i] = sum(j) W[i,j]*(x[j] + b[j])\noutput q"), sizes={"n": 3})

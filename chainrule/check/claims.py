@@ -77,12 +77,31 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in a table something stands.
+
+    `row` is the first cell of its row and `column` the head of its column, as sides (`node` None
+    for words); `corner` is what stands above the rows' first cells, `line` counts the rows below
+    the head from 1, and `lines` is how many there are. `ends` marks what a chain comes to, which
+    is judged as a chain already.
+    """
+
+    row: Side | None
+    column: Side
+    corner: str
+    line: int
+    lines: int
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """Something shown without a relation: a matrix below "values of U", a list, a lone result."""
 
     place: Place
     side: Side
     context: Context
+    spot: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)

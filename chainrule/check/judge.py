@@ -26,12 +26,12 @@ from chainrule.check.judge_homes import at_home
 from chainrule.check.judge_labels import relabelled
 from chainrule.check.judge_points import marked
 from chainrule.check.judge_reasons import (
+    firm_change,
     general_rule,
     is_word,
     names_a_change,
     of_one_example,
     reason,
-    square_lost,
     trivial,
 )
 from chainrule.check.judge_rooms import House, Memory, Room, sides_of
@@ -41,7 +41,7 @@ from chainrule.check.judge_words import shown
 from chainrule.check.paper import Label, Paper
 from chainrule.check.rounding import COARSE, CUT, has_number, printed
 from chainrule.check.sheet import Question, Rounding, Sheet
-from chainrule.check.tree import Derivative, Matrix, Node, Symbol, unremarked
+from chainrule.check.tree import Matrix, Node, Symbol, unremarked
 from chainrule.check.values import Unknown, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need
 from chainrule.check.values_names import (
@@ -61,10 +61,6 @@ _IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
 
 
 _CODE: Final = re.compile(r"\b(?:np|numpy|torch|tf|jnp|plt)\.\w|\bimport \w|\bdef \w+\(|\bprint\(")
-_SET: Final = re.compile(r"\b(?:set(?:ting|s)?|minim\w{1,5}|optim\w{1,5}|stationary|critical|"
-                         r"requir\w{1,4}|condition|solv\w{1,4}|where|when|if)\b", re.IGNORECASE)
-_SO: Final = re.compile(r"[\s$.,\]]{0,6}(?:\\(?:Rightarrow|implies|iff|Leftrightarrow|"
-                        r"Longrightarrow|quad\s?\\(?:Rightarrow|implies|iff))|⇒|⟹|⇔|<?=>)")
 _NEAR: Final = 600  # characters within which a supposition is in force
 _CLAIMS: Final = 5_000  # claims of one paper that are judged
 _WORK: Final = 4_000_000  # nodes and cells that are worked out for one paper
@@ -109,6 +105,9 @@ class Judge(Conditions, ShownValues):
         self.near: dict[str, Room | None] = {}  # the parts with slightly other numbers
         self.settings: dict[str, dict[str, tuple[Fraction, int]]] = {}  # by question and letter
         self.headings: dict[int, list[int]] = {}
+        self.cells: set[int] = set()  # the chains that are cells of tables
+        self.moved_rows: set[int] = set()  # lines of tables whose given numbers are others
+        self.short: list[Room] = []  # parts in which dW was right as ∂L/∂W
         self.supposed: tuple[tuple[tuple[str, str], ...], int] | None = None
         self.starts = [b.place.start for b in paper.blocks
                        if isinstance(b, Label) and b.kind == "question"]
@@ -133,6 +132,7 @@ class Judge(Conditions, ShownValues):
             else:
                 self._chain(item)
         self._configurations()
+        self._conventions()
         self._answers()
         self._headings()
         self.judged.sort(key=lambda j: (j.claim.place.start, j.number))
@@ -302,17 +302,6 @@ class Judge(Conditions, ShownValues):
             return
         self._wrong(claim, chain, trials, left, right, outcome, question, conditions)
 
-    def _supposed(self, claim: Claim, left: Node, right: Node) -> bool:
-        """Whether a derivative is set to zero, to find where it is."""
-        zero = printed(right)
-        line = self._line(claim)
-        behind = self.paper.text[claim.right.place.end :][:60]
-        if zero is None or zero.value != 0 or not isinstance(unremarked(left), Derivative) or not (
-                _SET.search(f"{claim.context.before[-80:]} {line}") or _SO.match(behind)):
-            return False
-        self.supposed = claim.context.path, claim.place.start
-        return True
-
     def _elsewhere(self, claim: Claim, chain: Chain, left: Node, right: Node) -> bool:
         """A given number of another part of the same question is not wrong here."""
         signature = self.definer.signature(chain.room, left)
@@ -334,6 +323,8 @@ class Judge(Conditions, ShownValues):
                outcome: Outcome, question: Question | None, conditions: tuple[Node, ...]) -> None:
         number = len(self.judged)
         verdict, why, first = "right", outcome.why, None
+        if outcome.invented == {"d"}:
+            self.short.append(chain.room)
         self._flattened(chain, left, outcome)
         if claim.kind == "claim" and key(unremarked(left)) == key(unremarked(right)):
             why = "vacuous: both sides say the same"
@@ -439,11 +430,17 @@ class Judge(Conditions, ShownValues):
         if form is not None and form.head in self.definer.doubtful:
             outcome.why = f"the paper explains {claim.left.text} in its own way"
             return True
+        room = self.definer.rooms.get(claim.chain)
+        if outcome.invented == {"d"} and not outcome.functions and room is not None:
+            return not firm_change(left, right, room.names, self._taught(claim, left))
         if outcome.invented:
             return not general_rule(left, right, outcome)
+        if outcome.functions == {"KL"} and room is not None and any(
+                "KL" in spelled for found in room.part.names.values() for spelled in found):
+            return False  # the sheet has it too, with its logarithm
         if outcome.functions:
             return not general_rule(left, right, outcome)
-        return square_lost(claim)
+        return False
 
     def _firm_given(self, left: Node, right: Node, chain: Chain) -> bool:
         """Whether a given that does not hold contradicts the sheet: a number for a known name."""

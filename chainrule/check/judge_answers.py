@@ -8,16 +8,29 @@ what is the right answer is taken for one here: nothing is marked wrong by this.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, Final
 
+from chainrule.check.claims import Claim, Context, Side
 from chainrule.check.judge_homes import loosely, under
 from chainrule.check.judge_rooms import Room
 from chainrule.check.judge_trials import Trials
+from chainrule.check.paper import Place
 from chainrule.check.rounding import printed
 from chainrule.check.sheet import Question
-from chainrule.check.tree import Apply, Derivative, Integral, Limit, Node, Remark, Symbol, walk
+from chainrule.check.tree import (
+    Apply,
+    Derivative,
+    Integral,
+    Limit,
+    Node,
+    Number,
+    Remark,
+    Symbol,
+    walk,
+)
 from chainrule.check.values import Unknown
 from chainrule.check.values_names import key
 from chainrule.check.verdicts import Judged
@@ -26,6 +39,9 @@ from chainrule.errors import ChainruleError
 if TYPE_CHECKING:
     from chainrule.check.judge import Judge
 
+_LINE: Final = re.compile(r"(?m)^[^\n]{1,300}$")
+_NUMBER: Final = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:[,'’\u2009 ]\d{3})+(?![\w,'’])|"
+                            r"\d+(?:\.\d+)?(?!\w))")
 _TELLING: Final = 3  # so many digits are no accident
 _BUGS: Final = (ChainruleError, Unknown, ArithmeticError, TypeError, ValueError, LookupError,
                 AttributeError)
@@ -50,6 +66,37 @@ class Answers:
         self._misnamed()
         for question in self._open():
             self._result(question, list(chains.values()))
+        for question in self._open():
+            self._in_prose(question)
+
+    def _in_prose(self: Judge, question: Question) -> None:
+        """There are 2,175,626 parameters in all: a number in a sentence that says what it is.
+
+        Only the right number is taken for the answer: a sentence may be about something else.
+        """
+        asked = self._of(question)
+        if asked is None or question.ask != "value" or not question.phrases:
+            return
+        side, room = asked
+        if question.quantity in room.names.program.tensors:
+            side = Symbol(0, 0, question.quantity)
+        phrases = [p.lower() for p in question.phrases]
+        for found in _LINE.finditer(self.paper.text):
+            low = " ".join(found[0].lower().split())
+            numbers = list(_NUMBER.finditer(found[0]))
+            if len(numbers) != 1 or not any(p in low for p in phrases):
+                continue
+            start = found.start() + numbers[0].start()
+            place = Place(start, start + len(numbers[0][0]))
+            node = Number(place.start, place.end, re.sub(r"[^\d.]", "", numbers[0][0]))
+            if len(node.text) < _TELLING or not Trials(room, start).test(side, "=", node).holds:
+                continue
+            words = Side(Place(found.start(), start), question.title or "it", None, "words")
+            claim = Claim(place, "is", words, Side(place, numbers[0][0], node), "claim",
+                          Context(question.path), -1, 0)
+            self.asked[len(self.judged)] = [(question, "right")]
+            self._put(Judged(len(self.judged), claim, "claim", "right", question=question.id))
+            return
 
     def _open(self: Judge) -> Iterator[Question]:
         """The questions that have no answer yet, with what is asked for."""
@@ -127,7 +174,9 @@ class Answers:
             size = prod(room.world(0).cells.shape(mine[0]))
         except _BUGS:
             return
-        if not any(under(chain[-1], question) for chain in last.values()) or len(last) > size:
+        near = any(under(c[-1], question) or self._in_table(c[-1], question)
+                   for c in last.values())
+        if not near or len(last) > size:
             return
         for chain in last.values():
             j = chain[-1]
@@ -135,6 +184,11 @@ class Answers:
                 # what follows from a mistake in its own chain is no right end
                 own = any(other.verdict == "wrong" for other in chain)
                 self._is_answer(j, question, f"cell {'wrong' if own else j.verdict} {size}")
+
+    def _in_table(self: Judge, judged: Judged, question: Question) -> bool:
+        """Whether a claim is a cell of a table, which may answer several parts of a question."""
+        return judged.claim.chain in self.cells and (
+            judged.claim.context.path[:1] == question.path[:1])
 
     def _misnamed(self: Judge) -> None:
         """What is asked for, under the name of something else: ω ≡ … + ω where ω̃ is meant."""

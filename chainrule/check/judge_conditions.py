@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from chainrule.check.claims import Claim
 from chainrule.check.judge_repeated import silent, with_sums
+from chainrule.check.judge_shapes import MISFIT, turned_matrices
 from chainrule.check.judge_trials import EMPTY, FAILS, SHAPE, UNKNOWN, Outcome, Trials
 from chainrule.check.rounding import printed
 from chainrule.check.tree import (
     Apply,
     Choice,
+    Derivative,
     Limit,
     Matrix,
     Node,
@@ -21,6 +23,7 @@ from chainrule.check.tree import (
     Symbol,
     opposite,
     parts,
+    unremarked,
     walk,
 )
 from chainrule.check.values_names import (
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
 ASSUMED: Final = re.compile(r"\b(?:[Aa]ssum|[Ll]et|[Ss]uppos|[Ss]ay)\w{0,4}\b[^.\n;]{0,80}")
 _COUNTED: Final = re.compile(r"\b(?:size|shape|length|dimension\w*)\b")
 _IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
+_SET: Final = re.compile(r"\b(?:set(?:ting|s)?|minim\w{1,5}|optim\w{1,5}|stationary|critical|"
+                         r"requir\w{1,4}|condition|solv\w{1,4}|where|when|if)\b", re.IGNORECASE)
+_SO: Final = re.compile(r"[\s$.,\]]{0,6}(?:\\(?:Rightarrow|implies|iff|Leftrightarrow|"
+                        r"Longrightarrow|quad\s?\\(?:Rightarrow|implies|iff))|⇒|⟹|⇔|<?=>)")
 
 
 class Conditions:
@@ -97,6 +104,48 @@ class Conditions:
                 return replace(best, verdict=UNKNOWN, why="an index stands twice in a product: "
                                "this holds if it is summed over"), ()
         return best, met
+
+    def _supposed(self: Judge, claim: Claim, left: Node, right: Node) -> bool:
+        """Whether a derivative is set to zero, to find where it is."""
+        zero = printed(right)
+        line = self._line(claim)
+        behind = self.paper.text[claim.right.place.end :][:60]
+        if zero is None or zero.value != 0 or not isinstance(unremarked(left), Derivative) or not (
+                _SET.search(f"{claim.context.before[-80:]} {line}") or _SO.match(behind)):
+            return False
+        self.supposed = claim.context.path, claim.place.start
+        return True
+
+    def _taught(self: Judge, claim: Claim, left: Node) -> bool:
+        """Whether dW is ∂L/∂W here: a question asks for it, or the paper has used it so."""
+        room = self.definer.rooms.get(claim.chain)
+        if room is None:
+            return False
+        mine = self.definer.signature(room, left)
+        asked = any(self.definer.signature(room, sides[0]) == mine for q in self.sheet.questions
+                    if mine and q.of and q.part == room.part.name
+                    and (sides := self.memory.sides(q.of)) and sides[0] is not None)
+        return asked or room in self.short
+
+    def _conventions(self: Judge) -> None:
+        """A matrix that is the other way round in several places is so by the paper's custom."""
+        found: dict[tuple[str, str], dict[object, int]] = {}
+        for at, j in enumerate(self.judged):
+            left, right = j.claim.left.node, j.claim.right.node
+            room = self.definer.rooms.get(j.claim.chain)
+            if j.verdict != "wrong" or MISFIT not in j.why or left is None or right is None or (
+                    room is None):
+                continue
+            trials = Trials(room, j.claim.place.start)
+            for name, sides in turned_matrices(room, left, right):
+                if trials.test(sides[0], "=", sides[1]).holds:
+                    found.setdefault((room.part.name, name), {})[key(left)] = at
+        for (_, name), places in found.items():
+            for at in places.values() if len(places) > 1 else ():
+                self.asked.pop(self.judged[at].number, None)
+                self.judged[at] = replace(
+                    self.judged[at], verdict="undecided", mistakes=(), first=None,
+                    why=f"this holds if {name} lies the other way round than on the sheet")
 
     def _not_the_class(self: Judge, trials: Trials, node: Node) -> tuple[Node, ...]:
         """Numbers in subscripts are other classes than the true one: y ≠ 1 for g(1)."""

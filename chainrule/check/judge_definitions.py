@@ -8,6 +8,7 @@ from chainrule.check.judge_trials import FAILS, Trials
 from chainrule.check.rounding import printed
 from chainrule.check.tree import Apply, Bar, Derivative, Matrix, Node, Remark, Symbol
 from chainrule.check.values import Array, Unknown, plain_shape, shape_of
+from chainrule.check.values_differentials import differentials, named_with_d
 from chainrule.check.values_frames import Chooser, Need
 from chainrule.check.values_names import (
     Definition,
@@ -53,7 +54,8 @@ class Definer:
         self.waiting.append((room, chain))
         head = first.left.node
         form = form_of(head) if head is not None else None
-        if head is None or form is None:
+        if head is None or form is None or (form.head == ("call", "d") and any(
+                any(differentials(n)) for n in nodes[1:])):
             return
         if spelling(form.head[1])[1] == "bar":
             room.scope.adjoints.setdefault((form.head, tuple(map(key, form.subs))), []).append(
@@ -234,6 +236,7 @@ class Definer:
         """The tensor (and what is differentiated by it) that a name means on the sheet."""
         while isinstance(node, Remark | Bar):
             node = node.body
+        node = self._written_out(room, node)
         if isinstance(node, Derivative):
             if node.top is None or len(node.bottom) != 1:
                 return None
@@ -257,6 +260,20 @@ class Definer:
             return None
         tensor, uses = tensors[0]
         return tensor, "", () if uses else form.subs
+
+    def _written_out(self, room: Room, node: Node) -> Node:
+        """∂L/∂W for dW, where L is the one number that comes out of the part."""
+        below = named_with_d(node)
+        form = form_of(below) if isinstance(below, Symbol) else None
+        program = room.names.program
+        tops = [n for n in program.outputs if not program.tensors[n].shape]
+        if below is None or form is None or len(tops) != 1 or room.scope.definitions.get(
+                ("name", "d", "")):
+            return node
+        tensors = room.names.tensors(form)
+        if not tensors or tensors[0][0] == tops[0]:
+            return node
+        return Derivative(node.start, node.end, Symbol(node.start, node.start, tops[0]), (below,))
 
     def own_name(self, room: Room, head: Node, body: Node, after: int) -> None:
         """A student's own value of a name that the paper itself defined."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,14 +10,26 @@ from chainrule.check.judge_trials import SHAPE, Outcome
 from chainrule.check.judge_words import shown
 from chainrule.check.rounding import COARSE, CUT
 from chainrule.check.sheet import Rounding
-from chainrule.check.tree import Apply, Derivative, Node, Symbol, walk
+from chainrule.check.tree import Apply, Derivative, Node, Reduce, Symbol, walk
 from chainrule.check.values import Array, cells_of
+from chainrule.check.values_differentials import (
+    differentials,
+    linear,
+    named_with_d,
+    whole,
+)
 from chainrule.check.values_laid import counts_examples
-from chainrule.check.values_names import GREEK, full_name, plain_letter
+from chainrule.check.values_names import (
+    GREEK,
+    form_of,
+    full_name,
+    key,
+    names_in,
+    plain_letter,
+)
 from chainrule.check.worlds import Names
 
-_HESSIAN: Final = re.compile(r"(?:\\nabla|∇)\s*(?:_\s*(?:\w|\\\w{1,9}|\{[^{}]{0,20}\}))?\s*"
-                             r"(?:\^\s*\{?\s*2|²)")
+_STEPS: Final = frozenset({"eta", "alpha", "epsilon", "lr", "Delta"})
 
 
 def trivial(outcome: Outcome) -> bool:
@@ -40,15 +51,28 @@ def general_rule(left: Node, right: Node, outcome: Outcome) -> bool:
     return derivative and primed and len(letters) <= 2
 
 
-def square_lost(claim: Claim) -> bool:
-    """Whether a Hessian, the square of a gradient's sign, was read as a gradient."""
-    for side in (claim.left, claim.right):
-        if side.node is None or not _HESSIAN.search(side.text):
-            continue
-        slopes = [n for n in walk(side.node) if isinstance(n, Derivative)]
-        if not any(len(n.bottom) > 1 or isinstance(n.top, Derivative) for n in slopes):
-            return True
-    return False
+def firm_change(left: Node, right: Node, names: Names, taught: bool) -> bool:
+    """Whether an equation of dX fails for certain, though it may be meant in several ways.
+
+    All of them have failed. `taught` says that dW is ∂L/∂W here: the sheet asks for it, or the
+    paper has used it so. A step of an optimiser and finite changes are other things.
+    """
+    if (names_in(left) | names_in(right)) & _STEPS:
+        return False
+    if not any(differentials(right)):
+        return taught and named_with_d(left) is not None
+    if not (linear(left) and linear(right)):
+        return False
+    sums = any(isinstance(n, Reduce) for side in (left, right) for n in walk(side))
+    if not sums and any(key(n) != key(whole(n, names)) for side in (left, right)
+                        for n in differentials(side)):
+        return False  # dL = a_k dw_k is right where w_k alone moves
+    tops = [n for n in names.program.outputs if not names.program.tensors[n].shape]
+    forms = [form_of(n) for side in (left, right) for n in differentials(side)
+             if isinstance(n, Symbol)]
+    output = any(names.tensors(f)[:1] == [(tops[0], False)] for f in forms
+                if f is not None) if len(tops) == 1 else True
+    return taught or output
 
 
 def is_word(node: Node | None) -> bool:
@@ -102,5 +126,5 @@ def _size(value: object) -> str:
     return "one number"
 
 
-__all__ = ["general_rule", "is_word", "names_a_change", "of_one_example", "reason",
-           "square_lost", "trivial"]
+__all__ = ["firm_change", "general_rule", "is_word", "names_a_change", "of_one_example",
+           "reason", "trivial"]

@@ -21,6 +21,7 @@ from chainrule.check.tree import Apply, Node, Number, Symbol, parts
 from chainrule.check.values import Numbers
 from chainrule.check.values_cells import Graph
 from chainrule.check.values_functions import function_named
+from chainrule.check.values_laid import is_divergence
 from chainrule.check.values_names import (
     Definition,
     Form,
@@ -94,7 +95,7 @@ class Memory:
             if len(self._parts) >= _KEPT_PARTS:
                 self._parts.clear()
             program = part.program or Program({}, (), (), ())
-            names = Names(part, self._forms(part.names))
+            names = Names(part, self._forms(part.names), self._squares(part.names))
             made = _Made(program, Graph(program), names, self._notation(part, names))
             self._parts[at] = made
         return made
@@ -107,6 +108,19 @@ class Memory:
                 form = form_of(sides[0]) if sides and sides[0] is not None else None
                 if form is not None:
                     found.setdefault(name, []).append(form)
+        return found
+
+    def _squares(self, names: Mapping[str, tuple[str, ...]]) -> dict[str, list[Form]]:
+        """The names that are given as squares, as σ_B of σ_B^2."""
+        found: dict[str, list[Form]] = {}
+        for name, spellings in names.items():
+            for text in spellings:
+                sides = self.sides(text)
+                node = sides[0] if sides else None
+                if isinstance(node, Apply) and node.head == "power" and isinstance(
+                        node.args[1], Number) and node.args[1].text == "2":
+                    form = form_of(node.args[0])
+                    found.setdefault(name, []).extend([form] if form is not None else [])
         return found
 
     def _notation(self, part: Part, names: Names) -> tuple[Definition, ...]:
@@ -276,11 +290,15 @@ class Room:
             if _is_tensor(self.names, form):
                 return True
             plain = not form.subs and not (rest and rest[0])
+            called = self.scope.definitions.get(("call", name.rstrip("'")), ())
+            if plain and name.endswith("'") and any(d.after < 0 for d in called):
+                return True  # σ' of the sheet's σ(z)
             return plain and (self.names.size(name) is not None or name in self.names.further
                               or name in _COMMON)
         if function_named(name, len(form.args)) or name.endswith("'"):
             return True
         return (name in self.names.exact or name in self.names.further
+                or (("name", name, ""), ()) in self.names.spelled or is_divergence(name)
                 or name in ("max", "min", "softmax", "diag", "tr", "sum", "norm"))
 
     def score(self, forms: list[Form]) -> float:

@@ -11,6 +11,7 @@ from chainrule.check.judge_answers import Answers
 from chainrule.check.judge_configurations import LETTERS, configured
 from chainrule.check.judge_homes import under_path
 from chainrule.check.judge_rooms import Room
+from chainrule.check.judge_tables import Tables
 from chainrule.check.judge_trials import FAILS, SHAPE, Outcome, Trials
 from chainrule.check.judge_words import shown
 from chainrule.check.paper import Paper
@@ -65,7 +66,7 @@ class Case:
         return self.trials.test(left, relation, right, self.conditions)
 
 
-class ShownValues(Answers):
+class ShownValues(Answers, Tables):
     """The part of the judge that knows what a lone matrix or number is for."""
 
     def _shown(self: Judge, value: Shown) -> None:
@@ -79,9 +80,15 @@ class ShownValues(Answers):
         if isinstance(node, Symbol):
             self._put(Judged(len(self.judged), claim, "name", ""))  # a lone name says nothing
             return
-        if context.path and context.path[-1][0] == "column" and (
-                self._setting(context.path[-1][1], node, claim)
-                or self._column(context.path[-1][1], value, claim)):
+        tabled = context.path and context.path[-1][0] == "column"
+        ends = value.spot is not None and value.spot.ends
+        if tabled and not ends and self._setting(context.path[-1][1], node, claim):
+            return
+        if tabled and self._configuration(context) is None and self._tabled(value):
+            return
+        if ends:
+            return
+        if tabled and self._column(context.path[-1][1], value, claim):
             return
         question = self._named(words, context)
         near = [q for q in self.house.questions(context) if q.of]

@@ -24,9 +24,12 @@ from chainrule.check.judge_places import (
     Places,
 )
 from chainrule.check.judge_rooms import Room
+from chainrule.check.judge_shapes import misfit
+from chainrule.check.judge_signs import BothSigns, both_signs
 from chainrule.check.sheet import Rounding
 from chainrule.check.tree import Apply, Node, Number, walk
 from chainrule.check.values import Unknown, Value, cells_of
+from chainrule.check.values_differentials import moving
 from chainrule.check.values_frames import Chooser, Frame, Need, readings
 from chainrule.check.values_laid import counts_examples
 from chainrule.check.values_names import key
@@ -40,7 +43,7 @@ _WORK: Final = 250_000  # nodes and cells worked out for one test
 _READINGS: Final = 40
 
 
-class Trials(Places, Compare):
+class Trials(Places, Compare, BothSigns):
     """Tests relations in one room; `place` is where in the paper they stand."""
 
     def __init__(self, room: Room, place: int = 10**9, rule: Rounding | None = None) -> None:
@@ -51,6 +54,7 @@ class Trials(Places, Compare):
         self.base = 1
         self.fine = False
         self.examples = False  # whether some label of the claim counts examples
+        self.moves: tuple[Node, ...] = ()  # what the claim has differentials of
         self.begun = self.numbers.work
         self.approximate = False
         self.invented: set[str] = set()
@@ -60,7 +64,7 @@ class Trials(Places, Compare):
         """An evaluator at this place."""
         e = Evaluator(world, self.room.scope, chooser, self.base, student)
         e.place = self.place
-        e.fine, e.examples = self.fine, self.examples
+        e.fine, e.examples, e.moves = self.fine, self.examples, self.moves
         return e
 
     def test(self, left: Node, relation: str, right: Node, conditions: Sequence[Node] = (),
@@ -82,9 +86,12 @@ class Trials(Places, Compare):
     def _tested(self, left: Node, relation: str, right: Node, conditions: Sequence[Node],
                 student: bool) -> Outcome:
         """The test itself; indices count from 1, or from 0 where that does not do."""
+        if both_signs(left) or both_signs(right):
+            return self._with_both(left, relation, right, conditions, student)
         self.base, self.fine = 1, False
         self.examples = any(counts_examples(n, self.room.names) for s in (left, right)
                             for n in walk(s))
+        self.moves = moving(left, right)
         self.begun = self.numbers.work
         outcome = self._test(left, relation, right, conditions, student)
         if outcome.verdict in (UNKNOWN, FAILS) and outcome.kind == "base":
@@ -176,9 +183,10 @@ class Trials(Places, Compare):
             frame = e.moved_to(target, e.value(value, frame), frame)
         return frame
 
-    def _all(self, world: World, node: Node, place: Place, student: bool) -> list[
-            tuple[dict[Any, int], Value | Unknown]]:
-        chooser = Chooser()
+    def _all(self, world: World, node: Node, place: Place, student: bool,
+             fixed: dict[Any, int] | None = None) -> list[
+                 tuple[dict[Any, int], Value | Unknown]]:
+        chooser = Chooser(fixed)
         found = []
         for made, value in readings(chooser, lambda: self._run_once(
                 world, node, place, chooser, student), _READINGS):
@@ -243,7 +251,7 @@ class Trials(Places, Compare):
                 made = Outcome(result, lv, rv, rounding=rounding, bound=dict(place.bound),
                                world=world)
                 if result == HOLDS:
-                    agreeing.append((lmade, rmade))
+                    agreeing.append((dict(lmade), dict(rmade)))
                     first = first or made
                     if len(agreeing) >= 6:
                         break
@@ -262,10 +270,22 @@ class Trials(Places, Compare):
             kinds = {v.kind if isinstance(v, Unknown) else "" for _, v in some}
             if kinds == {"unequal"} and not self.invented:
                 return Outcome(SHAPE, why=some[0][1].why, world=world)
+        why = self._misfit(left, lefts, rights) or self._misfit(right, rights, lefts)
+        if why:
+            return Outcome(SHAPE, why=why, world=world)
         unknown = next((v for _, v in [*lefts[:1], *rights[:1]] if isinstance(v, Unknown)), None)
         if unknown is None:
             unknown = next(v for _, v in [*lefts, *rights] if isinstance(v, Unknown))
         return Outcome(UNKNOWN, why=unknown.why, kind=unknown.kind)
+
+    def _misfit(self, side: Node, mine: Sequence[tuple[Any, Value | Unknown]],
+                other: Sequence[tuple[Any, Value | Unknown]]) -> str:
+        """Why a side's shapes never fit, where the other side's do; nothing if they may."""
+        if len(mine) >= _READINGS or not self.invented <= {"d"} or not any(
+                not isinstance(v, Unknown) for _, v in other):
+            return ""
+        unknowns = [v for _, v in mine if isinstance(v, Unknown)]
+        return misfit(self.room, side, unknowns) if len(unknowns) == len(mine) else ""
 
     def _quick(self, world: World, left: Node, relation: str, right: Node, place: Place,
                student: bool) -> Outcome | None:
@@ -329,18 +349,48 @@ class Trials(Places, Compare):
                student: bool, made: tuple[dict[Any, int], dict[Any, int]]) -> Outcome | None:
         """What a reading comes to at a place, if the relation does not hold there."""
         lmade, rmade = made
+        lefts, rights = Chooser(lmade), Chooser(rmade)
         try:
-            lv = self._run_once(world, left, place, Chooser(lmade), student)
-            rv = self._run_once(world, right, place, Chooser(rmade), student)
+            lv = self._run_once(world, left, place, lefts, student)
+            rv = self._run_once(world, right, place, rights, student)
         except Unknown as unknown:
             if unknown.kind in ("domain", "words"):
+                return None
+            if self._extended(world, left, relation, right, place, student, made, lefts, rights):
                 return None
             return Outcome(UNKNOWN, why=unknown.why, kind=unknown.kind)
         result, rounding = self.related(lv, relation, rv, place, (world, left, right, lmade,
                                                                   rmade, student))
-        if result == HOLDS:
+        if result == HOLDS or self._extended(world, left, relation, right, place, student, made,
+                                             lefts, rights):
             return None
         return Outcome(result, lv, rv, rounding=rounding, bound=dict(place.bound), world=world)
+
+    def _extended(self, world: World, left: Node, relation: str, right: Node, place: Place,
+                  student: bool, made: tuple[dict[Any, int], dict[Any, int]], lefts: Chooser,
+                  rights: Chooser) -> bool:
+        """Whether a reading holds with other answers where it first has a choice.
+
+        Two vectors have one product where their lengths differ, and several where they are alike.
+        """
+        if not lefts.plan and not rights.plan:
+            return False
+        mine = self._all(world, left, place, student, made[0])
+        other = self._all(world, right, place, student, made[1])
+        for lmade, lv in mine:
+            for rmade, rv in other:
+                if isinstance(lv, Unknown) or isinstance(rv, Unknown) or at_odds(lmade, rmade):
+                    continue
+                if any(rmade.get(w, a) != a for w, a in lmade.items()
+                       if isinstance(w, tuple) and w[0] == "name"):
+                    continue
+                result, _ = self.related(lv, relation, rv, place, (world, left, right, lmade,
+                                                                   rmade, student))
+                if result == HOLDS:
+                    made[0].update(lmade)
+                    made[1].update(rmade)
+                    return True
+        return False
 
     def _differs(self, left: Node, right: Node, conditions: Sequence[Node],
                  student: bool) -> Outcome:

@@ -33,7 +33,7 @@ from chainrule.check.rounding import (
     rounded_literals,
 )
 from chainrule.check.sheet import Part, Rounding
-from chainrule.check.tree import Apply, Integral, Matrix, Node, Number, Symbol, walk
+from chainrule.check.tree import Apply, Integral, Matrix, Node, Number, Reduce, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need, readings
 from chainrule.check.values_names import plain_letter, primed_apart
@@ -93,6 +93,7 @@ class Bench:
     done: int = 0
     start: int = 0
     slope: int = _SLOPE[0]
+    memo: list[Any] = field(default_factory=list)
 
     @property
     def conditions(self) -> tuple[Node, ...]:
@@ -293,12 +294,14 @@ class Bench:
             return False
         if not len(left) == len(right) == len(printed):
             return False
-        return all(self._close(x, y, p) for x, y, p in zip(left, right, printed, strict=True))
+        finest = Fraction(1, 2 * 10 ** max(p.decimals for p in printed))
+        return all(self._close(x, y, p.half if p.decimals else finest)
+                   for x, y, p in zip(left, right, printed, strict=True))
 
-    def _close(self, x: Any, y: Any, shown: Printed) -> bool:
+    def _close(self, x: Any, y: Any, half: Fraction) -> bool:
+        """Whether two entries agree; a 0 beside 0.25 is no rounded number."""
         x, y = self.numbers.exactly(x), self.numbers.exactly(y)
-        return x is not None and y is not None and bool(
-            abs(x - y) <= shown.half * Fraction(101, 100))
+        return x is not None and y is not None and bool(abs(x - y) <= half * Fraction(101, 100))
 
     @property
     def slack(self) -> Fraction:
@@ -337,9 +340,9 @@ class Bench:
 
     def sure(self, left: Node, right: Node) -> bool:
         """Whether a changed claim holds for other given values as well."""
-        if self.room.drawn:
+        if self.room.drawn and (not self._given or not self._in_symbols(right)):
             return True
-        if literal(self.right):
+        if literal(self.right) and not self.room.drawn:
             return self.telling
         trials = self._shadow()
         if trials is None:
@@ -348,6 +351,22 @@ class Bench:
             return trials.test(left, "=", right, self.conditions).verdict == HOLDS
         except (ChainruleError, ArithmeticError, RecursionError, IndexError):
             return False
+
+    @property
+    def _given(self) -> bool:
+        """Whether the part gives some numbers, where it draws others."""
+        tensors = self.room.names.program.tensors
+        return bool(self.room.part.adjoints) or any(
+            name in tensors and tensors[name].kind == "real" and not isinstance(value, str)
+            for name, value in self.room.part.given.items())
+
+    def _in_symbols(self, node: Node) -> bool:
+        """Whether a formula has no numbers of the sheet's in it; bounds are none."""
+        inside = {id(n) for r in walk(node) if isinstance(r, Reduce) for i in r.items
+                  for part in (i.lower, i.upper, i.condition) if part is not None
+                  for n in walk(part)}
+        return all(n.text in ("0", "1", "2") for n in outer(node)
+                   if isinstance(n, Number) and id(n) not in inside)
 
     @property
     def telling(self) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
-from chainrule.check.mistakes_bench import Bench, Found, said
-from chainrule.check.mistakes_names import other_names, summed_kind
-from chainrule.check.mistakes_trees import bare, factors, plus, swapped, terms
+from chainrule.check.mistakes_bench import Bench, Found, literal, said
+from chainrule.check.mistakes_names import other_names, summed_kind, variables
+from chainrule.check.mistakes_trees import bare, factors, outer, plus, swapped, terms, times
 from chainrule.check.rounding import printed
 from chainrule.check.tree import Derivative, Node, Symbol, walk
 from chainrule.check.values import Array
@@ -26,6 +27,8 @@ _NAMES: Final = 10
 def chains(bench: Bench) -> Iterator[Found]:
     """A way that the chain rule does not follow, in symbols or in numbers."""
     yield from _left_out(bench)
+    yield from _without_factor(bench)
+    yield from _forward(bench)
     yield from _unfollowed(bench)
 
 
@@ -33,8 +36,7 @@ def _left_out(bench: Bench) -> Iterator[Found]:
     """The terms stand on the left, and the number on the right is the sum of only some."""
     parts = terms(bench.left)
     shown = printed(bench.right)
-    if shown is None or shown.digits < 2 or not 2 <= len(parts) <= _TERMS or not all(
-            any(isinstance(n, Derivative) for n in walk(t)) for _, t in parts):
+    if shown is None or not 2 <= len(parts) <= _TERMS or not _chained(bench, parts):
         return
     values = []
     for sign, term in parts:
@@ -44,19 +46,89 @@ def _left_out(bench: Bench) -> Iterator[Found]:
         if exact is None:
             return
         values.append(sign * exact)
-    for n in range(len(parts) - 1, 0, -1):
-        for some in itertools.combinations(range(len(parts)), n):
+    half = shown.half if shown.decimals else Fraction(0)
+    if abs(sum(values, Fraction(0)) + shown.value) <= half and shown.value:
+        return  # only the sign is wrong
+    many = len(parts)
+    for n in dict.fromkeys((many - 1, 1, *range(many - 2, 1, -1))):
+        for some in itertools.combinations(range(many), n):
             total = sum((values[k] for k in some), Fraction(0))
-            if abs(total - shown.value) <= shown.half:
-                lost = [said(parts[k][1]) for k in range(len(parts)) if k not in some]
-                yield Found(_kind(bench), f"{' and '.join(lost)} was not added", 0.75,
-                            shown.digits >= 3)
-                return
+            lost = [k for k in range(many) if k not in some]
+            if abs(total - shown.value) > half or all(values[k] == 0 for k in lost):
+                continue
+            alone = n == 1 < many - 1
+            text = (f"only {said(parts[some[0]][1])} was taken" if alone else
+                    f"{' and '.join(said(parts[k][1]) for k in lost)} was not added")
+            yield Found(_kind(bench), text, 0.75, shown.digits >= 3)
+            return
+    for (_, term), value in zip(parts, values, strict=True):
+        if literal(bench.left) and value and abs(abs(value) - shown.value) <= half:
+            yield Found(_kind(bench), f"only {said(term)} was taken, without its sign", 1.0, False)
+            return
+
+
+def _without_factor(bench: Bench) -> Iterator[Found]:
+    """A product of the chain rule stands on the left, and the number lacks one of its factors."""
+    found = factors(bench.left)
+    shown = printed(bench.right)
+    if shown is None or not 2 <= len(found) <= _TERMS or not any(
+            isinstance(bare(f), Derivative) for f in found):
+        return
+    values = [bench.value(f) for f in found]
+    exact = [None if v is None or isinstance(v, Array | bool) else bench.numbers.exactly(v)
+             for v in values]
+    if any(v is None for v in exact):
+        return
+    half = shown.half if shown.decimals else Fraction(0)
+    head = bench.case.head
+    by = {key(bare(n)) for n in variables(head)} if head is not None else set()
+    for k, lost in enumerate(found):
+        rest = Fraction(1)
+        for j, v in enumerate(exact):
+            rest *= v if j != k and v is not None else 1
+        if exact[k] in (0, 1) or abs(rest - shown.value) > half:
+            continue
+        slope = bare(lost)
+        inner = isinstance(slope, Derivative) and any(key(bare(b)) in by for b in slope.bottom)
+        yield Found("inner-derivative" if inner else "factor",
+                    f"the factor {said(lost)} was left out", 0.85, shown.digits >= 3)
+        return
+
+
+def _chained(bench: Bench, parts: list[tuple[int, Node]]) -> bool:
+    """Whether terms are those of a chain rule: with derivatives, or numbers put in for them."""
+    if all(any(isinstance(n, Derivative) for n in walk(t)) for _, t in parts):
+        return True
+    head = bench.case.head
+    return literal(bench.left) and head is not None and isinstance(bare(head), Derivative) and all(
+        len(factors(t)) > 1 for _, t in parts)
 
 
 def _kind(bench: Bench) -> str:
     kind = summed_kind(bench)
     return kind if kind != "missing-term" else "unsummed-fan-out"
+
+
+def _forward(bench: Bench) -> Iterator[Found]:
+    """A term of v̇ₖ = Σ ∂vₖ/∂vⱼ · v̇ⱼ that is not there."""
+    left = bare(bench.left)
+    if not isinstance(left, Symbol) or spelling(left.name)[1] != "dot" or literal(bench.right):
+        return
+    own = replace(left, name=spelling(left.name)[0])
+    for n in outer(bench.right):  # a way that there is not is another mistake
+        if isinstance(n, Symbol) and n.name == left.name and _is_nothing(
+                bench, Derivative(n.start, n.end, own, (replace(n, name=own.name),))):
+            return
+    for other in other_names(own, form_of(own), bench)[:_NAMES]:
+        slope = Derivative(own.start, own.end, own, (other,))
+        more = times(slope, replace(other, name=left.name))
+        new = plus(bench.right, more)
+        if _is_nothing(bench, more) or not bench.fits(bench.left, new):
+            continue
+        if bench.holds(bench.left, new):
+            yield Found("unsummed-fan-out", f"the way through {said(other)} is missing: {said(own)}"
+                        f" depends on {said(other)} as well", 0.7, True)
+            return
 
 
 def _unfollowed(bench: Bench) -> Iterator[Found]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from chainrule.check.judge_words import number_text
-from chainrule.check.mistakes_bench import Bench, Found, said
+from chainrule.check.mistakes_bench import Bench, Found, literal, said
 from chainrule.check.mistakes_formulas import formula_of
 from chainrule.check.mistakes_names import is_channels_name
 from chainrule.check.mistakes_trees import bare, factors, number, plus, swapped
@@ -116,6 +116,8 @@ def _ratio(bench: Bench, true: Any, mine: Any, known: dict[int, list[str]],
         elif names:
             yield Found("factor", f"the factor {whole} does not belong", 2.0, bench.telling)
     for biases, text in ((gap, "are left out"), (-gap, "are counted")):
+        if isinstance(bare(bench.left), Apply) and literal(bench.left):
+            break  # a formula of numbers has the biases in it, or has not
         names = known.get(int(biases), []) if biases.denominator == 1 and biases > 1 else []
         if parameters and any(is_channels_name(n) for n in names):
             wrong = "" if text == "are left out" else ", and are not to be"
@@ -177,8 +179,9 @@ def _plus_one(bench: Bench, true: Any, mine: Any, about: str) -> Iterator[Found]
                 new = everywhere(bench.right, node, plus(node, one, sign))
                 if bench.fits(bench.left, new) and bench.holds(bench.left, new):
                     plain = isinstance(node, Number)
+                    firm = not plain and (literal(bench.right) or bench.sure(bench.left, new))
                     yield Found("size-plus-one", f"+ 1 {text} {said(node)}: a window has one "
-                                "place more than it makes steps", 1.0 if plain else 0.8, not plain)
+                                "place more than it makes steps", 1.0 if plain else 0.8, firm)
                     return
     a, b = cells_of(true), cells_of(mine)
     if (_SIZES.search(about) or _windows(bench)) and len(a) == len(b):

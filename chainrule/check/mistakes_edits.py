@@ -114,6 +114,9 @@ def _own(node: Node, whole: Node, bench: Bench, backwards: bool) -> Iterator[Edi
         yield from _choice(node)
     if isinstance(node, Apply) and (node.head == "power" or node.head.startswith("call:")):
         yield from _inside(node, bench)
+    if isinstance(node, Reduce) or (isinstance(node, Apply) and node.head in (
+            "sum", "product", "juxtaposed")):
+        yield from _squares(node)
 
 
 # --- sums
@@ -253,6 +256,11 @@ def _fraction(node: Apply) -> Iterator[Edit]:
         more = apply(node, "frac", top, plus(number(below, "1"), below))
         yield Edit("missing-term", node, more, 2.0, f"1 + {said(below)} belongs below, not "
                    f"{said(below)}")
+    if not isinstance(bare(top), Number):
+        for sign, word in (("+", "+ 1"), ("-", "− 1")):
+            more = apply(node, "frac", plus(top, number(top, "1"), sign), below)
+            yield Edit("missing-term", node, more, 2.0, f"{said(top)} {word} belongs above, not "
+                       f"{said(top)}")
     yield Edit("size-floor", node, apply(node, "floor", node), 1.2,
                f"{said(node)} has to be rounded down", f"{said(node)} was rounded down")
     yield Edit("size-floor", node, apply(node, "ceil", node), 1.4,
@@ -284,6 +292,17 @@ def _power(node: Apply) -> Iterator[Edit]:
         yield Edit("sign", node, apply(node, "power", base, negated(exponent)), 1.5,
                    f"the exponent of {said(base)} has the wrong sign",
                    hint=f"Check the sign of the exponent of {said(base)}.")
+
+
+def _squares(node: Apply | Reduce) -> Iterator[Edit]:
+    """A term or a factor whose square belongs there."""
+    inside = (node.body,) if isinstance(node, Reduce) else node.args[:8]
+    for part in inside:
+        named = isinstance(part, Symbol | Number) or (isinstance(part, Apply) and (
+            part.head == "sum" or part.head.startswith("call:")))
+        if named and not (isinstance(part, Number) and part.text in ("0", "1")):
+            yield Edit("exponent", part, apply(part, "power", part, number(part, "2")), 1.55,
+                       f"{said(part)} has to be squared")
 
 
 def _inside(node: Apply, bench: Bench) -> Iterator[Edit]:

@@ -16,21 +16,26 @@ from chainrule.check.judge import Case
 from chainrule.check.judge_trials import Trials
 from chainrule.check.mistakes import named
 from chainrule.check.mistakes_bench import Bench, Found, Spent, literal, said, shadow
-from chainrule.check.mistakes_brackets import brackets
+from chainrule.check.mistakes_brackets import brackets, lost
 from chainrule.check.mistakes_cases import cases, heading
 from chainrule.check.mistakes_chains import chains
 from chainrule.check.mistakes_counts import counts
+from chainrule.check.mistakes_digits import digits
 from chainrule.check.mistakes_edits import Edit, edits
 from chainrule.check.mistakes_formulas import as_products, formula_of
+from chainrule.check.mistakes_inner import inner, points
 from chainrule.check.mistakes_links import links
 from chainrule.check.mistakes_missing import missing
 from chainrule.check.mistakes_names import is_bias, renamings, summed_kind, symbol_of
 from chainrule.check.mistakes_numbers import numbers, scaled
-from chainrule.check.mistakes_program import programs
+from chainrule.check.mistakes_program import flips, programs, winners
 from chainrule.check.mistakes_rounding import rounded
 from chainrule.check.mistakes_rules import wrong_derivatives
+from chainrule.check.mistakes_seen import dropped, seen
+from chainrule.check.mistakes_slopes import slopes, some_slopes
 from chainrule.check.mistakes_softmax import by_index, diagonals
-from chainrule.check.mistakes_tables import is_table, tables
+from chainrule.check.mistakes_sums import sums
+from chainrule.check.mistakes_tables import exchanged, is_table, tables
 from chainrule.check.mistakes_trees import bare, outer, swapped, times
 from chainrule.check.mistakes_ways import ways
 from chainrule.check.rounding import printed
@@ -143,9 +148,12 @@ def _detectors(bench: Bench) -> tuple[Detector, ...]:
     numeric = literal(bench.left) and literal(bench.right) and not any(
         isinstance(n, Apply) and n.head == "floor" for n in walk(bench.left))
     first = (brackets, links) if numeric else (links,)
-    return (_defined, *first, chains, numbers, rounded, scaled, diagonals, tables, cases, counts,
-            by_index, brackets, ways, _repairs, _collapsed, wrong_derivatives, missing, _done,
-            programs, _itself, _slip)
+    # a formula on the right has the terms that were taken; a number may be a slip of the pen
+    early = (ways,) if printed(bench.right) is None and not is_table(bench.right) else ()
+    return (_defined, digits, exchanged, seen, lost, inner, points, sums, *early, *first, dropped,
+            chains, numbers, rounded, scaled, diagonals, slopes, flips, winners, tables, cases,
+            counts, by_index, brackets, ways, some_slopes, _repairs, _collapsed, wrong_derivatives,
+            missing, _done, programs, _itself, _slip)
 
 
 def _bounds(bench: Bench) -> Iterator[Found]:
@@ -272,7 +280,7 @@ def _done(bench: Bench) -> Iterator[Found]:
     right = bench.value(bench.right)
     if right is None or (printed(bench.right) is None and not literal(bench.right)):
         return
-    accident = _small(right) and not literal(bench.left)
+    accident = _small(right) or (literal(bench.left) and _short(bench))
     for source in _sources(bench):
         unsure = 0
         for edit in sorted([*edits(source, bench, True), *renamings(source, bench)],
@@ -291,6 +299,12 @@ def _done(bench: Bench) -> Iterator[Found]:
             unsure += 1
             if unsure >= 3:
                 break
+
+
+def _short(bench: Bench) -> bool:
+    """Whether a whole number is so short that much gives it."""
+    shown = printed(bench.right)
+    return shown is not None and not shown.decimals and shown.digits <= 2
 
 
 def _small(value: object) -> bool:
@@ -348,9 +362,20 @@ def _itself(bench: Bench) -> Iterator[Found]:
 
 
 def _slip(bench: Bench) -> Iterator[Found]:
-    """Numbers on both sides: the formula is worked out wrongly."""
-    if printed(bench.right) is not None and literal(bench.left) and not isinstance(
-            bare(bench.left), Number):
+    """A formula and its number, which nothing explains: it is worked out wrongly.
+
+    Where the formula is not of numbers alone, the paper has to have said of what it is one.
+    """
+    left = bare(bench.left)
+    if printed(bench.right) is None or isinstance(left, Number) or not (
+            literal(left) or bench.case.claim.link):
+        return
+    form = form_of(left) if isinstance(left, Symbol) else None
+    given = form is not None and any(
+        name in bench.room.part.given for name, _ in bench.room.names.tensors(form))
+    if given:
+        yield Found("wrong-number", f"{said(left)} is given, and is not {said(bench.right)}", 1.8)
+    else:
         yield Found("arithmetic", f"{said(bench.left)} is not {said(bench.right)}", 1.8, False)
 
 

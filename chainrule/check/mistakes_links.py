@@ -21,7 +21,7 @@ from chainrule.check.mistakes_names import is_channels_name
 from chainrule.check.mistakes_trees import bare, factors, number, swapped, terms, without
 from chainrule.check.tree import Apply, Derivative, Node, Number, Reduce, Symbol, walk
 from chainrule.check.values import Array, Value, cells_of
-from chainrule.check.values_names import key
+from chainrule.check.values_names import form_of, key
 from chainrule.lang import expr as expressions
 from chainrule.lang.expr import Ref
 from chainrule.lang.expr import walk as expression_walk
@@ -46,6 +46,7 @@ def links(bench: Bench) -> Iterator[Found]:
             yield from _sizes(bench, sources, true, mine)
         if _counting(bench, true, mine):
             yield from _small(sources, true, mine)
+            yield from _doubled(bench, true, mine)
             for source in sources:
                 yield from _operations(source, true, mine)
                 yield from _biases(bench, source)
@@ -124,9 +125,30 @@ def _sizes(bench: Bench, sources: list[Node], true: Any, mine: Any) -> Iterator[
         if true - mine == 1 and any(_steps(t) for _, t in terms(source)) and _one(source):
             yield Found("size-plus-one", _PLACES, 0.7, True)
             return
+        if mine - true == 1 and _one(source) and any(
+                isinstance(n, Apply) and n.head in _WHOLES for n in walk(source)):
+            yield Found("size-plus-one", _TOO_LARGE, 0.7, True)
+            return
+        if mine - true == 1 and literal(source) and _windows(source):
+            yield Found("size-plus-one", f"+ 1 is missing behind {said(source)}: a window has one "
+                        "place more than it makes steps", 0.7, True)
+            return
 
 
 _PLACES: Final = "the size is too small by one: a window has one place more than it makes steps"
+
+
+_TOO_LARGE: Final = "the size is too large by one: the last step does not fit any more"
+
+
+def _windows(source: Node) -> bool:
+    """Whether numbers are those of the steps of a window: a difference, divided."""
+    node = bare(source)
+    if isinstance(node, Apply) and node.head in _WHOLES:
+        node = bare(node.args[0])
+    if not isinstance(node, Apply) or node.head not in ("frac", "product") or not _steps(node):
+        return False
+    return any(sign < 0 for sign, _ in terms(node.args[0]))
 
 
 def _one(source: Node) -> bool:
@@ -155,6 +177,28 @@ def _operations(source: Node, true: Any, mine: Any) -> Iterator[Found]:
     way = "left out" if mine < true else "taken twice"
     yield Found("mac-flop", f"the factor 2 was {way}: a multiplication and its addition are two "
                 "operations", 0.6, True)
+
+
+def _doubled(bench: Bench, true: Any, mine: Any) -> Iterator[Found]:
+    """A count for which the sheet has another one, twice or half as large."""
+    program = bench.room.part.program
+    if program is None or mine not in (true * 2, true / 2):
+        return
+    names = set()
+    for side in (bench.left, bench.case.head):
+        form = form_of(bare(side)) if side is not None else None
+        names |= {n for n, _ in bench.room.names.tensors(form)} if form is not None else set()
+    for e in program.equations:
+        read = [n.tensor for n in expression_walk(e.body) if isinstance(n, Ref)]
+        twice = isinstance(e.body, expressions.Apply) and e.body.function in ("mul", "add") and (
+            len(e.body.args) == 2 and (len(read) == 2 if e.body.function == "add" else any(
+                isinstance(a, expressions.Number) and a.value == 2 for a in e.body.args)))
+        if twice and len(set(read)) == 1 and (
+                (mine == true * 2 and read[0] in names) or (
+                    mine == true / 2 and e.target in names)):
+            way = ("was counted as two" if mine > true else "was counted as one")
+            yield Found("mac-flop", f"a multiplication and its addition {way}", 0.6, True)
+            return
 
 
 def _biases(bench: Bench, source: Node) -> Iterator[Found]:

@@ -31,6 +31,9 @@ def renamings(whole: Node, bench: Bench) -> list[Edit]:
             met.add(key(node))
             found += _index(node, bench, sums)
             found += _everywhere(whole, _other(node, bench))
+        elif isinstance(node, Symbol) and node.subs and plain_letter(node) not in sums:
+            found += _index(node, bench, sums)  # a name that stands there again
+            found += [e for e in _other(node, bench) if e.kind == "index"]
     found += _letters(whole, bench)
     found.sort(key=lambda e: e.cost)
     return found[:_MOST]
@@ -96,6 +99,8 @@ def _index(node: Symbol, bench: Bench, sums: set[str]) -> Iterator[Edit]:
         new = replace(node, subs=(subs[1], subs[0]))
         yield Edit("index", node, new, 1.3, f"the indices of {said(node)} are exchanged: it is "
                    f"{said(new)}", hint=f"Check the indices of {said(node)}.")
+    if len(subs) == 1 and isinstance(subs[0], Number) and re.fullmatch(r"[1-9]{2}", subs[0].text):
+        yield from _two_digits(node, subs[0], bench)
     for k, sub in enumerate(subs):
         options: list[Node] = []
         letter = plain_letter(sub)
@@ -110,6 +115,23 @@ def _index(node: Symbol, bench: Bench, sums: set[str]) -> Iterator[Edit]:
             yield Edit("index", node, new, 1.5, f"{said(node)} has the wrong index: it is "
                        f"{said(new)}", f"{said(new)} was taken for {said(node)}",
                        hint=f"Check the indices of {said(node)}.")
+
+
+def _two_digits(node: Symbol, sub: Number, bench: Bench) -> Iterator[Edit]:
+    """The two indices of a cell, written without a comma: x₁₂ for x₂₁, or for x₁₁."""
+    form = form_of(node)
+    found = bench.room.names.tensors(form) if form is not None else []
+    if found and len(bench.room.world(0).cells.shape(found[0][0])) != 2:
+        return
+    a, b = sub.text[0], sub.text[1]
+    others = [b + a, *(f"{n}{b}" for n in (int(a) - 1, int(a) + 1) if 0 < n < 10),
+              *(f"{a}{n}" for n in (int(b) - 1, int(b) + 1) if 0 < n < 10)]
+    for k, text in enumerate(o for o in others if o != sub.text):
+        new = replace(node, subs=(replace(sub, text=text),))
+        yield Edit("index", node, new, 1.3 if text == b + a else 1.5 + 0.01 * k,
+                   f"{said(node)} has the wrong index: it is {said(new)}",
+                   f"{said(new)} was taken for {said(node)}",
+                   hint=f"Check the indices of {said(node)}.")
 
 
 def other_names(node: Symbol, form: Form | None, bench: Bench) -> list[Symbol]:
@@ -151,7 +173,12 @@ def _other(node: Symbol, bench: Bench) -> Iterator[Edit]:
         subs = () if uses else node.subs
         for name, near in neighbours(tensor, bench, bool(subs)):
             new = spelled(bench, name, node, subs)
-            if near:
+            like = form_of(new)
+            if like is not None and like.head == form.head and len(like.subs) == 1 and all(
+                    constant_index(s) is not None for s in (*like.subs, *form.subs)):
+                yield Edit("index", node, new, 1.5, f"{said(new)} belongs here, not {said(node)}",
+                           f"{said(new)} was taken for {said(node)}")
+            elif near:
                 yield Edit("wrong-point", node, new, 1.2,
                            f"{said(new)}, {_side(tensor, name, bench)}, belongs here, not "
                            f"{said(node)}", f"{said(new)} was taken for {said(node)}")

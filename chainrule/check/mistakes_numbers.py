@@ -1,4 +1,4 @@
-"""A number that is not the right one: rounded, cut off, a wrong sign, another one's value."""
+"""A number that is not the right one: rounded on the way, or the value of another quantity."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from chainrule.check.judge_words import number_text
 from chainrule.check.mistakes_bench import Bench, Found, literal, said
+from chainrule.check.mistakes_digits import rounded_text
 from chainrule.check.mistakes_names import symbol_of
 from chainrule.check.mistakes_trees import bare, negated, number, outer, swapped
-from chainrule.check.rounding import COARSE, CUT, Printed, printed
+from chainrule.check.rounding import Printed, printed
 from chainrule.check.tree import Apply, Derivative, Node, Number, Symbol, walk
 from chainrule.check.values import Array
 from chainrule.check.values_names import form_of, key
 
 _NODES: Final = 10
-_POWERS: Final = (10, 100, 1000)
 
 
 def scaled(bench: Bench) -> Iterator[Found]:
@@ -40,105 +40,15 @@ def scaled(bench: Bench) -> Iterator[Found]:
 
 
 def numbers(bench: Bench) -> Iterator[Found]:
-    """What may have happened to a printed number."""
+    """Where a printed number may come from."""
     shown = printed(bench.right)
     true = bench.value(bench.left)
     if shown is None or true is None or isinstance(true, Array | bool):
         return
-    exact = bench.numbers.exactly(true)
-    if exact is None:
+    if bench.numbers.exactly(true) is None:
         return
-    yield from _rounded(bench, exact, shown)
-    yield from _digits(bench, exact, shown)
     yield from _early(bench, shown)
     yield from _copied(bench, shown)
-
-
-def _rounded(bench: Bench, true: Fraction, shown: Printed) -> Iterator[Found]:
-    asked = bench.case.trials.rule.decimals
-    text = said(bench.right)
-    rounding = bench.case.outcome.rounding
-    unit = Fraction(1, 10**shown.decimals)
-    gap = abs(true - shown.value)
-    if rounding == COARSE:
-        have = f"{shown.decimals} decimal{'s' * (shown.decimals != 1)}"
-        want = f"; {asked} are asked for" if asked is not None and asked > shown.decimals else ""
-        yield Found("too-few-decimals", f"{text} has {have}{want}", 0.1, True)
-    elif rounding == CUT or (shown.decimals and _cut(true, shown)):
-        yield Found("truncation", f"the further digits of {number_text(true)} were cut off; "
-                    f"rounded it is {_round(true, shown.decimals)}", 0.1, True)
-    elif shown.decimals and asked is not None and shown.decimals < asked and gap <= unit:
-        yield Found("too-few-decimals", f"{text} has {shown.decimals} decimals; {asked} are asked "
-                    "for", 0.9, True)
-    elif shown.decimals >= 2 and gap < unit:
-        yield Found("rounding", f"{number_text(true)} rounds to {_round(true, shown.decimals)}",
-                    0.2, True)
-
-
-def _round(true: Fraction, decimals: int) -> str:
-    return number_text(Fraction(round(true * 10**decimals), 10**decimals))
-
-
-def _cut(true: Fraction, shown: Printed) -> bool:
-    scale: int = 10**shown.decimals
-    if true * shown.value < 0 or true == shown.value or shown.digits < 2:
-        return False
-    return int(abs(true) * scale) == abs(shown.value) * scale
-
-
-def entry_digits(bench: Bench, true: Any, shown: Printed, where: str) -> Iterator[Found]:
-    """What may have happened to one number of a list or a matrix."""
-    exact = bench.numbers.exactly(true)
-    if exact is None:
-        return
-    text = f"{_round(shown.value, shown.decimals)} in {where}"
-    if shown.decimals and _cut(exact, shown):
-        yield Found("truncation", f"{text} was cut off: rounded it is "
-                    f"{_round(exact, shown.decimals)}", 0.4, True)
-        return
-    yield from _digits(bench, exact, shown, text)
-
-
-def _digits(bench: Bench, true: Fraction, shown: Printed, text: str = "") -> Iterator[Found]:
-    value, text = shown.value, text or said(bench.right)
-    slack = shown.half * Fraction(101, 100) if shown.decimals else Fraction(0)
-    if not true or not value:
-        return
-    if abs(true + value) <= slack:
-        yield Found("sign", f"{text} has the wrong sign", 0.7, shown.digits > 1)
-        return
-    for power in _POWERS:
-        for scaled, where in ((value * power, "right"), (value / power, "left")):
-            room = slack * power if where == "right" else slack / power
-            digits = str(abs(int(value * 10**shown.decimals))).strip("0")
-            if abs(true - scaled) <= room and len(digits) >= 2:
-                k = len(str(power)) - 1
-                yield Found("decimal-point", f"the decimal point of {text} belongs {k} "
-                            f"place{'s' * (k > 1)} further to the {where}", 0.8, True)
-    plain = _round(abs(true), shown.decimals)
-    mine = _round(abs(value), shown.decimals)
-    if len(plain) == len(mine) and shown.digits >= 3:
-        other = [k for k in range(len(mine)) if plain[k] != mine[k]]
-        if len(other) == 2 and plain[other[0]] == mine[other[1]] and plain[other[1]] == (
-                mine[other[0]]):
-            yield Found("swapped-digits", f"two digits of {text} changed places", 0.8, True)
-    if text == said(bench.right):
-        yield from _one_digit(true, shown, text, (plain, mine))
-    if abs(1 / true - value) <= slack and shown.digits >= 2:
-        yield Found("upside-down", f"{text} is one over the right value", 1.2, False)
-
-
-def _one_digit(true: Fraction, shown: Printed, text: str,
-               digits: tuple[str, str]) -> Iterator[Found]:
-    """One digit that is another one, or a carry that was forgotten or made up."""
-    unit = Fraction(1, 10**shown.decimals)
-    off = round(abs(true - shown.value) / unit)
-    plain, mine = digits
-    wrong = [k for k in range(len(mine)) if mine[k] != plain[k]] if len(plain) == len(mine) else []
-    carry = off >= 10 and str(off).strip("0") == "1"
-    if true * shown.value > 0 and shown.digits >= 3 and shown.decimals and (
-            carry or (len(wrong) == 1 and shown.digits >= 4 and wrong[0] < len(mine) - 1)):
-        yield Found("arithmetic", f"one digit of {text} is wrong", 1.7, shown.digits >= 4)
 
 
 # --- rounded on the way
@@ -205,6 +115,9 @@ def _early(bench: Bench, shown: Printed) -> Iterator[Found]:
         steps = " and ".join(f"{said(n)} to {said(o)}" for n, o in used[:3])
         yield Found("early-rounding", f"it comes from rounding {steps} first", 0.3, True)
         return
+    for found in _all_rounded(bench, shown):
+        yield found
+        return
     for node in _inside(bench):
         value = bench.value(node)
         exact = bench.numbers.exactly(value) if not isinstance(value, Array | bool) and (
@@ -215,12 +128,35 @@ def _early(bench: Bench, shown: Printed) -> Iterator[Found]:
             near = Fraction(round(exact * 10**decimals), 10**decimals)
             if near == exact or not near:
                 continue
-            put = number(node, _round(abs(near), decimals).replace("−", "-"))
+            put = number(node, rounded_text(abs(near), decimals).replace("−", "-"))
             tree = swapped(bench.left, node, put if near > 0 else negated(put))
             if _gives(bench, tree, shown):
                 yield Found("early-rounding", f"it comes from rounding {said(node)} to "
                             f"{number_text(near)} first", 0.8, shown.digits >= 3)
                 return
+
+
+def _all_rounded(bench: Bench, shown: Printed) -> Iterator[Found]:
+    """The number that comes out when every quantity of the formula is rounded first."""
+    leaves = [n for n in _inside(bench) if isinstance(n, Symbol)]
+    for decimals in (3, 2, 1) if len(leaves) > 1 and shown.digits >= 3 else ():
+        tree = bench.left
+        steps = {}
+        for leaf in leaves:
+            value = bench.value(leaf)
+            exact = None if value is None or isinstance(value, Array | bool) else (
+                bench.numbers.exactly(value))
+            if exact is None:
+                return
+            near = Fraction(round(exact * 10**decimals), 10**decimals)
+            if near != exact:
+                put = number(leaf, rounded_text(abs(near), decimals))
+                tree = swapped(tree, leaf, put if near >= 0 else negated(put))
+                steps[said(leaf)] = number_text(near)
+        if steps and _gives(bench, tree, shown):
+            text = ", ".join(f"{name} to {near}" for name, near in steps.items())
+            yield Found("early-rounding", f"it comes from rounding {text} first", 0.8, True)
+            return
 
 
 def _gives(bench: Bench, tree: Node, shown: Printed) -> bool:
@@ -281,4 +217,4 @@ def _copied(bench: Bench, shown: Printed) -> Iterator[Found]:
         return
 
 
-__all__ = ["entry_digits", "numbers", "printed_before", "scaled"]
+__all__ = ["numbers", "printed_before", "scaled"]

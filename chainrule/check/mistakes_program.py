@@ -8,26 +8,18 @@ The change whose result is what the student has names the mistake.
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
-from chainrule.check.judge_words import number_text
-from chainrule.check.mistakes_bench import Bench, Found, Spot, literal, said
-from chainrule.check.mistakes_names import is_bias_name, is_channels_name, neighbours, symbol_of
-from chainrule.check.mistakes_trees import bare
-from chainrule.check.tree import Derivative, Node, Symbol
-from chainrule.check.tree import Number as Literal
-from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
-from chainrule.check.values_cells import Cells, Graph
-from chainrule.check.values_names import form_of, key, plain_letter, spelling
-from chainrule.check.values_subscripts import constant_index
-from chainrule.diff.reverse import vjp
+from chainrule.check.mistakes_bench import Bench, Found, literal
+from chainrule.check.mistakes_names import is_bias_name, is_channels_name, neighbours
+from chainrule.check.mistakes_work import Aim, Work, quantity, shown_name, words, work_of
+from chainrule.check.values import Array, Unknown, cells_of, shape_of
 from chainrule.errors import ChainruleError
 from chainrule.lang.expr import (
-    ONE,
     Apply,
     Expr,
     IndexValue,
@@ -42,42 +34,23 @@ from chainrule.lang.expr import (
     walk,
 )
 from chainrule.lang.integers import constant, index
-from chainrule.lang.printing import expression_text
-from chainrule.lang.program import Equation, Program
-from chainrule.train.gradcheck_forms import tidied
+from chainrule.lang.program import Equation
 from chainrule.train.gradcheck_mutants import Change, Context, mutants, renamed, summed
 
 _RUNS: Final = 120
-_CELLS: Final = 400
-_BELOW: Final = str.maketrans("aehijklmnoprstuvx", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+_FLIPS: Final = 30
 _SHORT: Final = 6  # terms of a sum that are tried one by one
 _VISITS: Final = 30_000
-
-
-@dataclass(slots=True)
-class Aim:
-    """What is computed: a tensor of a program, and which of its cells the claim is about."""
-
-    program: Program
-    target: str
-    inputs: list[dict[str, Any]]
-    place: tuple[Node, ...]
-    top: str = ""
-    bottom: str = ""
+_WINNERS: Final = 64
 
 
 def programs(bench: Bench) -> Iterator[Found]:
     """The mistakes in the sheet's own computation that give the right-hand side's value."""
-    spots = [*bench.spots, *(bench.shadows() if bench.symbolic else [])]
-    aim = aim_of(bench, spots)
-    if aim is None:
+    work = work_of(bench)
+    if work is None:
         return
-    wanted = [bench.value(bench.right, s) for s in spots]
-    if any(w is None or isinstance(w, bool) for w in wanted) or sum(
-            len(cells_of(w)) for w in wanted) > _CELLS:
-        return
-    work = Work(bench, aim, wanted, spots)
-    for change, equation, k in work.changes():
+    aim, spots = work.aim, work.spots
+    for change, equation, k in _changes(work):
         if work.runs > _RUNS or work.visits > _VISITS:
             return
         if work.fits(k, equation):
@@ -89,173 +62,92 @@ def programs(bench: Bench) -> Iterator[Found]:
                     return
 
 
-def aim_of(bench: Bench, spots: list[Spot]) -> Aim | None:
-    """The program and the tensor that the left-hand side is, or what its chain starts from."""
-    aim = _aimed(bench, spots, bare(bench.left))
-    head = bench.case.head
-    if aim is None and head is not None and key(head) != key(bench.left) and not (
-            literal(bench.left)) and bench.same(bench.value(head), bench.value(bench.left)):
-        aim = _aimed(bench, spots, bare(head))
-    return aim
+def flips(bench: Bench) -> Iterator[Found]:
+    """A kernel slid along the other way round, seen in several entries at once."""
+    work = work_of(bench)
+    if work is None or not isinstance(work.wanted[0], Array) or not literal(bench.right):
+        return
+    true = work.truth(0)
+    if true is None:
+        return
+    turned = [bench.numbers.mul(Fraction(-1), c) for c in cells_of(true)]
+    if bench.near(Array(shape_of(true), tuple(turned)), work.wanted[0]):
+        return  # the sign is likelier
+    for change, equation, k in _changes(work, ("flip",)):
+        if work.runs > _FLIPS:
+            return
+        if isinstance(change, Change) and work.fits(k, equation):
+            found = _described(change, work.aim.program.equations[k], bench, work.aim)
+            if found is not None:
+                yield replace(found, cost=0.75 + work.doubt() / 2, sure=True)
+                return
 
 
-def _adjoint(left: Node, program: Program) -> Node:
-    """v̄ as the derivative of the program's output by v."""
-    if not isinstance(left, Symbol) or len(program.outputs) != 1:
-        return left
-    name, mark = spelling(left.name)
-    if mark != "bar":
-        return left
-    top = symbol_of(program.outputs[0], left)
-    return Derivative(left.start, left.end, top, (replace(left, name=name),))
+def winners(bench: Bench) -> Iterator[Found]:
+    """The gradient of a maximum, sent to another cell of its window than the largest."""
+    work = work_of(bench)
+    if work is None or not work.aim.bottom or work.bench.room.drawn:
+        return
+    groups: dict[str, list[str]] = {}
+    for e in work.aim.program.equations:
+        if e.origin.rule == "winner" and e.origin.of is not None:
+            groups.setdefault(e.origin.of, []).append(e.target)
+    for pool, names in groups.items():
+        below = [work.aim.program.tensors[n].below for n in names]
+        sizes = [range(work.spots[0].world.sizes.of(b)) for b in below if b is not None]
+        places = itertools.product(range(len(cells_of(work.base[0].tensor(names[0])))),
+                                   itertools.product(*sizes))
+        for k, cell in itertools.islice(places, _WINNERS):
+            if work.visits > _VISITS:
+                return
+            if all(_moved(work, j, names, k, cell) for j in range(len(work.base))):
+                doubt = work.doubt() / 2 if len(work.spots) < 2 else 0.0
+                yield Found("pool-cell", f"the gradient of {shown_name(pool)} went to another cell "
+                            "of a window than the largest", 0.75 + doubt, not doubt)
+                return
 
 
-def _aimed(bench: Bench, spots: list[Spot], left: Node) -> Aim | None:
-    """The program and the tensor that a formula is."""
-    program = bench.room.part.program
-    if program is None:
-        return None
-    left = _adjoint(left, program)
-    worlds = [s.world for s in spots]
-    names = bench.room.names
-    if not isinstance(left, Derivative):
-        form = form_of(left)
-        tensors = names.tensors(form) if form is not None and form.args is None else []
-        if not tensors or form is None:
-            return None
-        name, uses = tensors[0]
-        return Aim(program, name, [dict(w.inputs) for w in worlds], () if uses else form.subs)
-    if left.top is None or len(left.bottom) != 1:  # ∇f does not say by what
-        return None
-    top, bottom = form_of(left.top), form_of(left.bottom[0])
-    if top is None or bottom is None or top.subs:
-        return None
-    below = names.tensors(bottom)
-    letter = names.further.get(top.head[1], "")
-    adjoints = bench.room.part.adjoints.get(letter)
-    above = names.tensors(top)
-    if not below or not (adjoints or above):
-        return None
-    wrt, uses = below[0]
-    tops = list(adjoints) if adjoints else [above[0][0]]
-    if not adjoints and program.tensors[tops[0]].shape:
-        return None
+def _moved(work: Work, j: int, names: list[str], k: int, cell: tuple[int, ...]) -> bool:
+    """Whether another winner of one window gives what the student has, at one spot."""
+    base, over = work.base[j], {}
+    for name, at in zip(names, cell, strict=True):
+        value = base.tensor(name)
+        old = list(cells_of(value))
+        old[k] = at
+        over[name] = Array(shape_of(value), tuple(old)) if shape_of(value) else old[0]
     try:
-        d = vjp(program, tops, [wrt])
-    except ChainruleError:
-        return None
-    inputs = []
-    for world in worlds:
-        own = dict(world.inputs)
-        for name in tops:
-            own[d.seeds[name]] = Fraction(1) if not adjoints else world._given(
-                name, world.part.adjoints[letter][name], world.cells.shape(name))
-        inputs.append(own)
-    if wrt not in d.names:
-        return None
-    return Aim(d.program, d.names[wrt], inputs, () if uses else bottom.subs,
-                letter if adjoints else tops[0], wrt)
+        return work.like(work.seen(base.under(over), j), j)
+    except (Unknown, ChainruleError, ArithmeticError, LookupError, ValueError):
+        return False
 
 
-class Work:
-    """Changed programs, run one after the other."""
-
-    def __init__(self, bench: Bench, aim: Aim, wanted: list[Value], spots: list[Spot]) -> None:
-        self.spots = spots
-        self.bench = bench
-        self.aim = aim
-        self.wanted = wanted
-        self.runs = 0
-        self.visits = 0
-        self.base = [Cells(Graph(aim.program), s.world.sizes, own, bench.numbers)
-                     for s, own in zip(spots, aim.inputs, strict=True)]
-        needed = {aim.target}
-        for e in reversed(aim.program.equations):
-            if e.target in needed:
-                needed |= self.base[0].graph.reads[e.target]
-        self.places = [k for k, e in enumerate(aim.program.equations) if e.target in needed]
-        self.places.reverse()
-
-    def changes(self) -> Iterator[tuple[Change | Fraction, Equation, int]]:
-        """All changes, factors first."""
-        program = self.aim.program
-        sizes = self.bench.spots[0].world.sizes
-        shapes = {n: self.base[0].shape(n) for n in program.tensors}
-        context = Context(program, shapes, sizes.of)
-        factors = [Fraction(-1), Fraction(0), Fraction(2), Fraction(1, 2)]
-        factors += [f for n in sorted(set(sizes.values())) if n > 2
-                    for f in (Fraction(n), Fraction(1, n))][:6]
-        made: list[tuple[float, Change | Fraction, Equation, int]] = []
-        for k in self.places:
-            equation = program.equations[k]
-            if equation.origin.rule in ("winner", "seed"):
+def _changes(work: Work, kinds: tuple[str, ...] = ()
+             ) -> Iterator[tuple[Change | Fraction, Equation, int]]:
+    """All changes, factors first; or those of some kinds."""
+    program = work.aim.program
+    sizes = work.bench.spots[0].world.sizes
+    shapes = {n: work.base[0].shape(n) for n in program.tensors}
+    context = Context(program, shapes, sizes.of)
+    factors = [Fraction(-1), Fraction(0), Fraction(2), Fraction(1, 2)]
+    factors += [f for n in sorted(set(sizes.values())) if n > 2
+                for f in (Fraction(n), Fraction(1, n))][:6]
+    made: list[tuple[float, Change | Fraction, Equation, int]] = []
+    for k in work.places:
+        equation = program.equations[k]
+        if equation.origin.rule in ("winner", "seed"):
+            continue
+        for mutant in (*mutants(context, k), *_more(context, k)):
+            if mutant.kind != "kink" and mutant.kind in (kinds or (mutant.kind,)):
+                made.append((mutant.cost, mutant, mutant.equation, k))
+        for factor in factors if not kinds else ():
+            if factor == 0 and not equation.accumulate:
                 continue
-            for mutant in (*mutants(context, k), *_more(context, k)):
-                if mutant.kind != "kink":
-                    made.append((mutant.cost, mutant, mutant.equation, k))
-            for factor in factors:
-                if factor == 0 and not equation.accumulate:
-                    continue
-                cost = {-1: 1.5, 0: 1.0}.get(int(factor) if factor.denominator == 1 else 9, 2.2)
-                made.append((cost, factor, replace(equation, body=mul(Number(factor),
-                                                                     equation.body)), k))
-        made.sort(key=lambda m: m[0])
-        for _, change, equation, k in made:
-            yield change, equation, k
-
-    def fits(self, k: int, equation: Equation) -> bool:
-        """Whether the program with a changed equation gives what the student has, everywhere."""
-        equations = list(self.aim.program.equations)
-        equations[k] = equation
-        program = replace(self.aim.program, equations=tuple(equations))
-        self.runs += 1
-        try:
-            graph = Graph(program)
-            moved = graph.dependents(frozenset([equation.target]))
-            for j, base in enumerate(self.base):
-                cells = Cells(graph, base.sizes, base.inputs, self.bench.numbers, base)
-                cells.moved = moved
-                value = cells.tensor(self.aim.target)
-                self.visits += cells.visits
-                if not self.like(self.cell_of(value, j), j):
-                    return False
-        except (Unknown, ChainruleError, ArithmeticError, LookupError, RecursionError, ValueError,
-                TypeError, AssertionError):
-            return False  # a change that makes no sense
-        return True
-
-    def cell_of(self, value: Value, j: int) -> Value:
-        if not self.aim.place or not isinstance(value, Array):
-            return value
-        bound = self.spots[j].place.bound
-        at = []
-        for sub in self.aim.place:
-            index = constant_index(sub)
-            if index is None:
-                index = bound.get(plain_letter(sub))
-            if index is None:
-                raise LookupError(said(sub))
-            at.append(index - 1)
-        if len(at) != len(value.shape):
-            raise LookupError("subscripts")
-        return value[tuple(at)]
-
-    def like(self, value: Value, j: int) -> bool:
-        mine = self.wanted[j]
-        if plain_shape(shape_of(value)) != plain_shape(shape_of(mine)):
-            return False
-        return self.bench.near(value, mine)
-
-    def doubt(self) -> float:
-        """How easily the value comes out by accident."""
-        cells = cells_of(self.wanted[0])
-        different = {c for c in cells if c != 0}
-        if len(different) >= 3 or (len(cells) >= 4 and len(different) >= 2):
-            return 0.0
-        digits = max((len(number_text(c).strip("−0.").replace(".", "")) for c in different),
-                     default=0)
-        most = 0.35 if len(different) > 1 else 0.8
-        return min(most, {2: 0.4, 1: 0.8, 0: 0.8}.get(digits, 0.0))
+            cost = {-1: 1.5, 0: 1.0}.get(int(factor) if factor.denominator == 1 else 9, 2.2)
+            made.append((cost, factor, replace(equation, body=mul(Number(factor),
+                                                                 equation.body)), k))
+    made.sort(key=lambda m: m[0])
+    for _, change, equation, k in made:
+        yield change, equation, k
 
 
 def _more(context: Context, k: int) -> Iterator[Change]:
@@ -298,53 +190,24 @@ def _more(context: Context, k: int) -> Iterator[Change]:
 
 # --- words
 
-def shown_name(tensor: str) -> str:
-    """A tensor as a paper writes it: x₁ for x1."""
-    return said(symbol_of(tensor, Literal(0, 0, "0")))
-
-
-def _quantity(name: str, aim: Aim) -> str:
-    """A tensor's name; ∂L/∂v for an adjoint."""
-    tensor = aim.program.tensors.get(name)
-    if tensor is not None and tensor.adjoint_of is not None:
-        return f"∂{shown_name(aim.top)}/∂{shown_name(tensor.adjoint_of)}"
-    return shown_name(name)
-
-
-def _text(e: Expr, aim: Aim) -> str:
-    """An expression of the program in the words of a paper."""
-    whole = transform(e, lambda n: ONE if isinstance(n, Ref) and
-                      aim.program.tensors[n.tensor].adjoint_of == aim.top else None)
-    text = expression_text(tidied(whole, aim.program))
-    names = {n.tensor for n in walk(whole) if isinstance(n, Ref)}
-    found = re.sub(r"[^\W\d]\w*", lambda m: _quantity(m[0], aim) if m[0] in names else m[0], text)
-    found = re.sub(r"\[([a-z](?:,[a-z])*)\]", _subscript, found)
-    return found.replace("-", "−").replace("*", " · ")
-
-
-def _subscript(match: re.Match[str]) -> str:
-    letters = match[1].replace(",", "")
-    return letters.translate(_BELOW) if all(ord(c) in _BELOW for c in letters) else match[0]
-
-
 def _described(change: Change | Fraction, old: Equation, bench: Bench, aim: Aim) -> Found | None:
     """What a change means, in the catalogue's words."""
     origin = old.origin
     backward = origin.rule == "adjoint"
     where = (f"in ∂{shown_name(origin.of)}/∂{shown_name(origin.through.tensor)}"
-             if backward and origin.of and origin.through else f"in {_quantity(old.target, aim)}")
+             if backward and origin.of and origin.through else f"in {quantity(old.target, aim)}")
     if isinstance(change, Fraction):
         return _factor(change, old, where, backward, aim)
     cost = 0.5 + change.cost / 2
-    before = _text(change.before, aim) if change.before is not None else ""
-    after = _text(change.after, aim) if change.after is not None else ""
+    before = words(change.before, aim) if change.before is not None else ""
+    after = words(change.after, aim) if change.after is not None else ""
     kind = change.kind
     if kind in ("factor", "operand") and isinstance(change.before, Apply):
         lost = next((a for a in change.before.args if a != change.after), change.before)
         lose = _lost_factor if kind == "factor" else _lost_term
         if kind == "operand" and not backward and _is_count(bench) and (
                 isinstance(lost, Ref) and change.after is not None and lost in walk(change.after)):
-            return Found("biases", f"the {_text(lost, aim)} biases are left out {where}", cost)
+            return Found("biases", f"the {words(lost, aim)} biases are left out {where}", cost)
         found = lose(lost, where, backward, cost, aim)
         if backward and kind == "factor" and _is_decay(old.origin.of, aim):
             return replace(found, kind="weight-decay")
@@ -354,7 +217,7 @@ def _described(change: Change | Fraction, old: Equation, bench: Bench, aim: Aim)
         near = a in bench.room.names.program.tensors and b in {
             n for n, close in neighbours(a, bench) if close}
         return Found("wrong-point" if near else "wrong-quantity",
-                     f"{_quantity(b, aim)} was taken for {_quantity(a, aim)} {where}", cost)
+                     f"{quantity(b, aim)} was taken for {quantity(a, aim)} {where}", cost)
     if kind in ("every", "spread") or (kind == "one" and change.where[:1] == ("window",)):
         to = {"every": "to every cell of each window", "one": "to the first cell of each window",
               "spread": "to all cells that are as large"}[kind]
@@ -389,7 +252,7 @@ def _factor(factor: Fraction, old: Equation, where: str, backward: bool,
             aim: Aim) -> Found | None:
     """A whole term multiplied by a number."""
     if factor == 0 and decays(old.body, aim):
-        return Found("weight-decay", f"the term {_text(old.body, aim)} is missing {where}", 0.8)
+        return Found("weight-decay", f"the term {words(old.body, aim)} is missing {where}", 0.8)
     if factor == 0:
         target = aim.program.tensors[old.target].adjoint_of or old.target
         through = shown_name((old.origin.of if backward else old.target) or old.target)
@@ -414,7 +277,7 @@ def decays(term: Expr, aim: Aim) -> bool:
 
 def _lost_factor(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) -> Found:
     names = {n.tensor for n in walk(lost) if isinstance(n, Ref)}
-    text = f"the factor {_text(lost, aim)} is missing {where}"
+    text = f"the factor {words(lost, aim)} is missing {where}"
     if any(is_channels_name(n) for n in names) and not backward:
         return Found("input-channels", text, cost)
     if "lambda" in names:
@@ -462,7 +325,7 @@ def _is_count(bench: Bench) -> bool:
 
 def _lost_term(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) -> Found:
     names = {n.tensor for n in walk(lost) if isinstance(n, Ref)}
-    text = f"the term {_text(lost, aim)} was left out {where}"
+    text = f"the term {words(lost, aim)} was left out {where}"
     if lost == Number(1) and not backward:
         return Found("size-plus-one", f"the + 1 is missing {where}", cost)
     if names and all(is_bias_name(n) for n in names):
@@ -472,4 +335,4 @@ def _lost_term(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) ->
     return Found("unsummed-fan-out" if backward else "missing-term", text, cost)
 
 
-__all__ = ["Aim", "Work", "aim_of", "decays", "programs", "shown_name"]
+__all__ = ["decays", "flips", "programs", "winners"]

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from chainrule.check.mistakes_bench import Bench, Found, literal, said
 from chainrule.check.mistakes_names import symbol_of
-from chainrule.check.mistakes_program import Work, aim_of, shown_name
 from chainrule.check.mistakes_trees import number, swapped
+from chainrule.check.mistakes_work import Work, aim_of, shown_name
 from chainrule.check.rounding import printed_cells
 from chainrule.check.tree import Node, Number, walk
 from chainrule.check.values import Array, Unknown, Value, cells_of, shape_of

@@ -13,10 +13,9 @@ from typing import Any
 
 from chainrule.check.mistakes_bench import Bench, Found, Spot, said
 from chainrule.check.mistakes_names import letters_of, symbol_of
-from chainrule.check.mistakes_program import aim_of, shown_name
+from chainrule.check.mistakes_work import Work, shown_name, work_of
 from chainrule.check.tree import Apply, Derivative, Symbol
 from chainrule.check.values import Array, cells_of
-from chainrule.check.values_cells import Cells, Graph
 from chainrule.check.values_names import form_of, plain_letter
 
 
@@ -50,38 +49,44 @@ def _jacobian(bench: Bench) -> Found | None:
 
 
 def _pulled(bench: Bench) -> Iterator[Found]:
-    """(∂E/∂p)ᵢ · (∂pᵢ/∂aᵢ) for the whole vector."""
-    aim = aim_of(bench, bench.spots)
-    if aim is None or not aim.bottom or aim.place:
+    """(∂E/∂p)ᵢ · (∂pᵢ/∂aᵢ) for the whole vector, or for one of its components."""
+    work = work_of(bench)
+    if work is None or not work.aim.bottom:
         return
-    program, base = aim.program, [Cells(Graph(aim.program), s.world.sizes, own, bench.numbers)
-                                  for s, own in zip(bench.spots, aim.inputs, strict=True)]
-    shape = base[0].shape(aim.bottom)
-    if len(shape) != 1:
+    aim = work.aim
+    shape = work.base[0].shape(aim.bottom)
+    if len(shape) != 1 or shape[0] < 2:
         return
     below = symbol_of(aim.bottom, bench.right)
-    for name in base[0].graph.dependents(frozenset([aim.bottom])) - {aim.bottom}:
-        bar = next((n for n, t in program.tensors.items() if t.adjoint_of == name), "")
-        if not bar or base[0].shape(name) != shape:
+    graph = work.base[0].graph
+    for name in graph.program.tensors:
+        bar = next((n for n, t in aim.program.tensors.items() if t.adjoint_of == name), "")
+        if name == aim.bottom or not bar or work.base[0].shape(name) != shape or (
+                name not in graph.dependents(frozenset([aim.bottom]))):
             continue
-        good = True
-        for j, spot in enumerate(bench.spots[:2]):
-            jacobian = _slope(bench, name, below, spot)
-            if jacobian is None:
-                good = False
-                break
-            n = shape[0]
-            if all(jacobian[k] == 0 for k in range(n * n) if k // n != k % n):
-                good = False
-                break
-            upper = cells_of(base[j].tensor(bar))
-            made = Array(shape, tuple(upper[k] * jacobian[k * n + k] for k in range(n)))
-            good = good and bench.near(made, bench.value(bench.right, spot))
-        if good:
+        if all(_diagonal(bench, work, j, name, bar, below) for j in range(len(work.spots))):
+            doubt = 0.0 if len(work.spots) > 1 else work.doubt()
             yield Found("softmax-diagonal", f"only the diagonal of ∂{shown_name(name)}/"
                         f"∂{shown_name(aim.bottom)} was used: every component of "
-                        f"{shown_name(name)} depends on all of {shown_name(aim.bottom)}", 0.6, True)
+                        f"{shown_name(name)} depends on all of {shown_name(aim.bottom)}",
+                        0.6 + doubt / 2, not doubt)
             return
+
+
+def _diagonal(bench: Bench, work: Work, j: int, name: str, bar: str, below: Symbol) -> bool:
+    """Whether the diagonal of a full Jacobian gives what the student has, at one spot."""
+    jacobian = _slope(bench, name, below, work.spots[j])
+    if jacobian is None:
+        return False
+    upper = cells_of(work.base[j].tensor(bar))
+    n = len(upper)
+    if len(jacobian) != n * n or all(jacobian[k] == 0 for k in range(n * n) if k // n != k % n):
+        return False
+    made = Array((n,), tuple(bench.numbers.mul(upper[k], jacobian[k * n + k]) for k in range(n)))
+    try:
+        return work.like(work.cell_of(made, j), j)
+    except LookupError:
+        return False
 
 
 def _slope(bench: Bench, top: str, below: Symbol, spot: Spot) -> tuple[Any, ...] | None:

@@ -9,13 +9,23 @@ from typing import Any, Final
 
 from chainrule.check.judge_words import number_text
 from chainrule.check.mistakes_bench import Bench, Found, letters_of_place, ordinal, said
+from chainrule.check.mistakes_digits import entry_digits
 from chainrule.check.mistakes_names import spelled, summed_kind, variables
-from chainrule.check.mistakes_numbers import entry_digits
-from chainrule.check.mistakes_trees import apply, bare, swapped, terms, times
-from chainrule.check.rounding import COARSE, CUT, printed_cells
-from chainrule.check.tree import Apply, Derivative, Item, Matrix, Node, Reduce, Symbol, walk
+from chainrule.check.mistakes_trees import apply, bare, factors, swapped, terms, times
+from chainrule.check.rounding import COARSE, CUT, RIGHT, compared, printed_cells
+from chainrule.check.tree import (
+    Apply,
+    Derivative,
+    Item,
+    Matrix,
+    Node,
+    Number,
+    Reduce,
+    Symbol,
+    walk,
+)
 from chainrule.check.values import Array, Value, cells_of, plain_shape, shape_of
-from chainrule.check.values_names import form_of, plain_letter
+from chainrule.check.values_names import form_of, key, plain_letter
 
 _SHOWN: Final = 4
 """How many wrong entries are named."""
@@ -33,6 +43,32 @@ def tables(bench: Bench) -> Iterator[Found]:
     if isinstance(left, Array) and isinstance(right, Array) and plain_shape(
             left.shape) == plain_shape(right.shape) and len(left.cells) > 1:
         yield from _entries(bench, left, right)
+
+
+def exchanged(bench: Bench) -> Iterator[Found]:
+    """Two entries of a table in each other's place, and all others right."""
+    if not is_table(bench.right) or through_maximum(bench):
+        return
+    left, right = bench.value(bench.left), bench.value(bench.right)
+    shown = printed_cells(bench.right)
+    if not isinstance(left, Array) or not isinstance(right, Array) or shown is None or plain_shape(
+            left.shape) != plain_shape(right.shape) or len(shown) != len(left.cells):
+        return
+    wrong = [k for k, (x, y) in enumerate(zip(left.cells, right.cells, strict=True))
+             if isinstance(x, bool) or not bench.matches(x, y, k)]
+    if len(wrong) != 2 or isinstance(left.cells[0], bool):
+        return
+    rule = bench.case.trials.rule
+    j, k = wrong
+    if any(compared(bench.numbers, left.cells[a], shown[b], rule) != RIGHT
+           for a, b in ((j, k), (k, j))):
+        return
+    shape = plain_shape(left.shape)
+    if shape == (2, 2) and (j, k) == (1, 2):
+        yield Found("transpose", "rows and columns are exchanged: this is the transpose", 0.6, True)
+    else:
+        yield Found("swapped-cells", f"the entries in {place(j, left.shape)} and "
+                    f"{place(k, left.shape)} are exchanged", 0.7, True)
 
 
 def _unsummed(bench: Bench, left: Value, right: Value) -> Iterator[Found]:
@@ -238,12 +274,14 @@ def _factor_of_entry(bench: Bench, k: int, where: str) -> Iterator[Found]:
     scalars = [n for n, t in bench.room.names.program.tensors.items() if not t.shape]
     if not k < len(cells):
         return
-    for name in scalars[:6]:
-        symbol = spelled(bench, name, cells[k])
+    plain = {key(f): f for c in cells if c is not cells[k] for f in factors(c)
+             if isinstance(f, Number) and len(factors(c)) > 1}
+    for symbol in (*list(plain.values())[:4], *(spelled(bench, n, cells[k])
+                                                for n in scalars[:6])):
         new = swapped(bench.right, cells[k], times(cells[k], symbol))
         if bench.fits(bench.left, new) and bench.holds(bench.left, new):
             yield Found("factor", f"the entry in {where} lacks the factor {said(symbol)}", 1.2,
-                        bench.sure(bench.left, new))
+                        isinstance(symbol, Number) or bench.sure(bench.left, new))
             return
 
 
@@ -295,4 +333,4 @@ def is_table(node: Node) -> bool:
         isinstance(node, Apply) and node.head == "transpose" and is_table(node.args[0]))
 
 
-__all__ = ["is_table", "place", "shape_of", "tables", "through_maximum"]
+__all__ = ["exchanged", "is_table", "place", "shape_of", "tables", "through_maximum"]

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
-from chainrule.check.mistakes_bench import Bench, Found, Spot, said
-from chainrule.check.mistakes_program import Aim, Work, aim_of, decays, shown_name
+from chainrule.check.mistakes_bench import Bench, Found, Spot, literal, said
+from chainrule.check.mistakes_program import decays
 from chainrule.check.mistakes_trees import negated, plus, terms
+from chainrule.check.mistakes_work import Aim, Work, shown_name, work_of
 from chainrule.check.rounding import printed
 from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
 from chainrule.check.values_cells import Cells, Graph
@@ -54,18 +55,13 @@ class _Term:
 
 def ways(bench: Bench) -> Iterator[Found]:
     """The ways and places that were left out, in a derivative by a quantity of the program."""
-    spots = [*bench.spots, *(bench.shadows() if bench.symbolic else [])]
-    aim = aim_of(bench, spots)
-    if aim is None or not aim.bottom:
+    work = work_of(bench)
+    if work is None or not work.aim.bottom:
         return
-    wanted = [bench.value(bench.right, s) for s in spots]
-    if any(w is None or isinstance(w, bool) for w in wanted):
-        return
-    work = Work(bench, aim, wanted, spots)
     shown = printed(bench.right)
     if shown is not None and shown.decimals and shown.digits < 2:
         return  # so few digits come out by accident
-    sums = _Sums(work, bench, aim, spots)
+    sums = _Sums(work, bench, work.aim, work.spots)
     for found in sums.own():
         yield found
         return
@@ -84,6 +80,9 @@ class _Sums:
         self.spots = spots
         self.runs = 0
         self.shared = aim.program.tensors[aim.bottom].role == "parameter"
+        # some terms of the chain rule are written out: then it is known that there are several
+        self.written = not literal(bench.right) and len(terms(bench.right)) > 1
+        self.some = "unsummed-parameter" if self.shared and not self.written else "unsummed-fan-out"
 
     # --- the claim's own quantity
 
@@ -91,6 +90,8 @@ class _Sums:
         """Some of the contributions of what the claim differentiates by."""
         every = [t for e in self.aim.program.equations if e.target == self.aim.target
                  for t in _split(e)]
+        if self._complete(every):
+            return
         values = [(t, self.values([t])) for t in every[:_WAYS]]
         known = [(t, v) for t, v in values if v is not None]
         if len(every) > _WAYS or len(known) != len(every) or any(
@@ -107,6 +108,11 @@ class _Sums:
             if len(good) < 2 or len(good) != len(pieces):
                 continue
             yield from self._places(good, whole if len(every) == 1 else None)
+
+    def _complete(self, every: list[_Term]) -> bool:
+        """Whether as many terms are written as there are contributions: none is left out."""
+        many = sum(max(1, len(self._pieces(t))) for t in every)
+        return self.written and len(terms(self.bench.right)) >= many
 
     def _subsets(self, known: list[tuple[_Term, list[Value]]]) -> Iterator[Found]:
         for n in range(len(known) - 1, 0, -1):
@@ -147,7 +153,7 @@ class _Sums:
         if not names:
             return None
         name, through = shown_name(of), " and ".join(names[:3])
-        if self.aim.program.tensors[of].role == "parameter":
+        if self.aim.program.tensors[of].role == "parameter" and not self.written:
             return self._found("unsummed-parameter", f"{name} is used in several places: the "
                                f"contribution from {through} is not added", 0.85)
         more = "ways" if len(lost) > 1 else "way"
@@ -166,7 +172,7 @@ class _Sums:
 
     def _pieces(self, term: _Term) -> list[_Term]:
         """The contribution of each place: of each cell, of each example."""
-        ranges = [r for r in summed(term.equation) if r.size is not None]
+        ranges = [r for r in summed(term.equation) or self._spread(term) if r.size is not None]
         sizes = [range(self.spots[0].world.sizes.of(r.size)) for r in ranges if r.size is not None]
         count = 1
         for s in sizes:
@@ -179,32 +185,52 @@ class _Sums:
             found.append(replace(term, equation=_only(term.equation, ranges, place), place=at))
         return found
 
+    def _spread(self, term: _Term) -> list[Range]:
+        """The loops of a kernel's places, where each adds to several cells of an input."""
+        made = self.aim.program.definitions().get(term.through, [])
+        if all(s.plain is not None for s in term.equation.subscripts) or len(made) != 1:
+            return []
+        places = {i for s in made[0].subscripts for i in s.indices()}
+        return [r for r in term.equation.ranges if r.name in places]
+
     def _places(self, good: list[tuple[_Term, list[Value]]],
                 whole: list[Value] | None) -> Iterator[Found]:
         name = f"∂{shown_name(self.aim.top)}/∂{shown_name(self.aim.bottom)}"
         kind = "unsummed-parameter" if self.shared else "unsummed-fan-out"
         yield from self._listed([v for _, v in good], "places")
+        steps = (self._rest(good, whole, name), self._alone(good, kind, name))
+        for step in steps if self.written else steps[::-1]:
+            for found in step:
+                yield found
+                return
+        if whole is None:
+            return
+        values = [v for _, v in good]
+        for k in range(2, len(values) - 1):
+            for part in (values[:k], values[-k:]):
+                total = _total(part)
+                if total is not None and self._like(total):
+                    yield self._found(self.some, f"only {k} of the {len(values)} contributions to "
+                                      f"{name} are added", 1.1)
+                    return
+
+    def _alone(self, good: list[tuple[_Term, list[Value]]], kind: str,
+               name: str) -> Iterator[Found]:
         for term, value in good:
             if not _nothing(value) and self._like(value):
                 yield self._found(kind, f"this is the contribution of {_where(term)} alone; "
                                   f"{name} is the sum over all of them", 0.9)
                 return
-        if whole is None:
-            return
+
+    def _rest(self, good: list[tuple[_Term, list[Value]]], whole: list[Value] | None,
+              name: str) -> Iterator[Found]:
         values = [v for _, v in good]
-        for k, (term, value) in enumerate(good):
+        for k, (term, value) in enumerate(good) if whole is not None else ():
             rest = _total([v for j, v in enumerate(values) if j != k])
             if rest is not None and not _nothing(value) and self._like(rest):
-                yield self._found(kind, f"the contribution of {_where(term)} is missing in {name}",
-                                  1.0)
+                yield self._found(self.some, f"the contribution of {_where(term)} is missing in "
+                                  f"{name}", 1.0)
                 return
-        for k in range(2, len(values) - 1):
-            for part in (values[:k], values[-k:]):
-                total = _total(part)
-                if total is not None and self._like(total):
-                    yield self._found(kind, f"only {k} of the {len(values)} contributions to "
-                                      f"{name} are added", 1.1)
-                    return
 
     def _listed(self, values: list[list[Value]], what: str) -> Iterator[Found]:
         """The contributions one by one, in the place of their sum."""

@@ -26,6 +26,7 @@ from chainrule.check.values_subscripts import constant_index, is_word
 if TYPE_CHECKING:
     from chainrule.check.values_tree import Evaluator
 
+_SMALL: Final = frozenset({"epsilon", "eps", "varepsilon"})
 _LAYER: Final = re.compile(r"([a-z])([-+]\d)?")
 Thunk = Callable[[], Value]
 
@@ -96,7 +97,12 @@ class Calls:
     def meanings(self: Evaluator, form: Form, frame: Frame) -> list[Thunk]:
         """All that a name may stand for, likeliest first."""
         found: list[Thunk] = []
-        for d in self.definitions(form):
+        squared = self.world.names.squares.get((form.head, tuple(map(key, form.subs))))
+        if squared is not None:  # σ_B, where the sheet says what σ_B^2 is
+            return [lambda: self._map("sqrt", frame.cells.tensor(squared))]
+        marks = tuple(map(key, form.subs))
+        for d in sorted(self.definitions(form), key=lambda d: bool(marks) and (
+                tuple(map(key, d.form.subs)) != marks)):  # d_k is not the d of d = 2
             fits = self.fitted(d, form, frame)
             if fits is not None:
                 found.append(fits)
@@ -155,8 +161,16 @@ class Calls:
         return []
 
     def letter(self: Evaluator, node: Symbol, form: Form, frame: Frame) -> Value:
-        """A letter that nothing defines stands for any number."""
+        """A letter that nothing defines stands for any number; Ax is a product of what is known."""
         _, name, label = form.head
+        if not label and self._run_of_names(name):
+            letters: list[Node] = [replace(node, name=c, subs=()) for c in name]
+            letters[-1] = replace(node, name=name[-1])
+            return self.value(Apply(node.start, node.end, "product", tuple(letters),
+                                    ("",) * len(letters)), frame)
+        bare = self.of_itself(name, frame) if not label and not form.subs else None
+        if bare is not None:
+            return bare
         own = any(head[1] == name for head in self.scope.definitions)
         if name == "delta" and len(form.subs) == 2 and not own and not any(
                 constant_index(s) is not None for s in form.subs):
@@ -178,9 +192,34 @@ class Calls:
             index = frame.bound.get(plain_letter(s))
             spelled += f"_{index if index is not None else key(s)}"
         self.invented.add(name)
+        if name in _SMALL and self.below and not self.chooser.choose(("small", name), 2):
+            return Fraction(0)  # the ε that only keeps a denominator from being 0
         if len(name) > 12:
             raise Unknown(f"{name} is not known", "name")
         return self.world.invent(spelled)
+
+    def denominator(self: Evaluator, node: Node, frame: Frame) -> Value:
+        """What stands below a line of a fraction."""
+        self.below += 1
+        try:
+            return self.value(node, frame)
+        finally:
+            self.below -= 1
+
+    def of_itself(self: Evaluator, name: str, frame: Frame) -> Value | None:
+        """σ, or σ', without its argument: of the quantity that the sheet defines σ for."""
+        base = name.rstrip("'")
+        for d in self.scope.definitions.get(("call", base), ()):
+            args = d.form.args or ()
+            if d.after < 0 and len(args) == 1 and self.known(args[0], frame) and form_of(args[0]):
+                return self.value(Apply(self.spot, self.spot, f"call:{name}", args), frame)
+        return None
+
+    def _run_of_names(self: Evaluator, name: str) -> bool:
+        """Whether each letter of a name is a quantity of the sheet, as in QK and Ax."""
+        return 2 <= len(name) <= 4 and name.isascii() and name.isalpha() and all(
+            c in self.world.names.exact or any(h[1] == c for h, _ in self.world.names.spelled)
+            for c in name)
 
     def common_size(self: Evaluator, frame: Frame) -> int:
         """The size that most axes of the part have."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from chainrule.check.tree import Apply, Derivative, Node, Symbol, walk
-from chainrule.check.values import Array, Dual, Unknown, Value, cells_of
+from chainrule.check.values import Array, Dual, Unknown, Value, cells_of, shape_of
 from chainrule.check.values_frames import Frame, Need
 from chainrule.check.values_names import (
     Form,
@@ -53,6 +53,10 @@ class Functions:
         form = form_of(node)
         assert form is not None and form.args is not None
         name = form.head[1]
+        if len(form.args) == 1 and any(plain_letter(n) == name for n in walk(form.args[0])):
+            whole = self.of_itself(name, frame)  # σ(1 - σ) is a product
+            if whole is not None:
+                return self.times(node, 0, "", whole, self.value(form.args[0], frame))
         for d in self.definitions(form):
             fits = self.fitted(d, form, frame)
             if fits is not None:
@@ -125,7 +129,14 @@ class Functions:
         if quantities and all(quantities):
             return base
 
+        moved = self._of_moved(name, args) if name not in frame.params else ""
+        tensor = self.world.names.tensors(Form(("name", name, ""), None, ()))[0][0] if moved else ""
+
         def one() -> Value:
+            if moved and self.chooser.choose(("moved", name, args[0].start), 2):
+                here = self.value(args[0], frame)
+                if shape_of(here) == frame.cells.shape(moved):
+                    return frame.cells.under({moved: here}).tensor(tensor)
             value = base()
             if isinstance(value, Array) and len(args) == len(value.shape):
                 try:
@@ -140,6 +151,20 @@ class Functions:
             return value
 
         return one
+
+    def _of_moved(self: Evaluator, name: str, args: tuple[Node, ...]) -> str:
+        """The input that f(x + c) takes at another place, where f is computed from it."""
+        bare = form_of(Symbol(0, 0, name))
+        tensors = self.world.names.tensors(bare) if bare is not None else []
+        program = self.world.names.program
+        if len(args) != 1 or not tensors or not isinstance(args[0], Apply) or (
+                tensors[0][0] in program.inputs):
+            return ""
+        inputs = {found[0][0] for n in walk(args[0]) if isinstance(n, Symbol)
+                  and (form := form_of(n)) is not None and not form.subs
+                  and (found := self.world.names.tensors(form))}
+        free = [t for t in inputs if t in program.inputs and t not in self.world.part.given]
+        return free[0] if len(free) == len(inputs) == 1 else ""
 
     def factor_before(self: Evaluator, node: Node, frame: Frame) -> tuple[Symbol, Node] | None:
         """The p and the 1 - p of p(1 - p), no call: what stands behind is the bracket's."""

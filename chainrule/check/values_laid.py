@@ -6,13 +6,14 @@ whose rows are examples. `E[x]` is the mean of the numbers of x, `D_{KL}(p \|q)`
 
 from __future__ import annotations
 
+import itertools
 import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from chainrule.check.tree import Apply, Matrix, Node, Remark, Symbol
 from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
-from chainrule.check.values_names import Form, form_of, full_name
+from chainrule.check.values_names import Form, form_of, full_name, key
 from chainrule.check.values_subscripts import constant_index
 from chainrule.check.values_tensors import cellwise
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from chainrule.check.values_tree import Evaluator
     from chainrule.check.worlds import Names
 
+_BESIDE: Final = 4  # parameters that one letter may stand for
 _DIVERGENCES: Final = frozenset({"KL", "DKL"})
 
 
@@ -37,6 +39,11 @@ def listed_names(node: Node) -> tuple[Node, ...]:
     parts = node.rows[0] if one else tuple(row[0] for row in node.rows)
     names = {full_name(p.name) for p in parts if isinstance(p, Symbol)}
     return parts if len(names) == len(parts) > 1 else ()
+
+
+def is_divergence(name: str) -> bool:
+    """Whether a function is the divergence of two distributions: KL, D_{KL}."""
+    return re.sub(r"[^A-Za-z]", "", name).upper() in _DIVERGENCES
 
 
 def with_divergences(args: tuple[Node, ...], signs: tuple[str, ...]) -> tuple[
@@ -88,6 +95,7 @@ class Laid:
         if not isinstance(total, Array):
             if isinstance(before, Symbol) and before.name[:1].isupper():
                 self.invented.add(f"{before.name} with a list behind it")
+                return self._side_by_side(before, total, parts, frame)
             return None
         values = [self.value(p, frame) for p in parts]
         if any(isinstance(v, bool) or len(plain_shape(shape_of(v))) > 1 for v in values):
@@ -96,6 +104,29 @@ class Laid:
         if len(plain_shape(total.shape)) == 2 and total.shape[-1] == len(cells):
             return Array((len(cells),), cells)
         return None
+
+    def _side_by_side(self: Evaluator, before: Symbol, total: Value, parts: tuple[Node, ...],
+                      frame: Frame) -> Value | None:
+        """W_f [h, x] of numbers: u_f h + w_f x, where W_f is short for all that belong to f.
+
+        What comes back is divided by the W_f that stands before it.
+        """
+        program = self.world.names.program
+        mine = tuple(map(key, before.subs))
+        others = list(dict.fromkeys(
+            name for (_, subs), name in self.world.names.spelled.items() if mine and subs == mine
+            and program.tensors[name].role == "parameter" and not program.tensors[name].shape))
+        ways = list(itertools.permutations(others[:_BESIDE], len(parts)))
+        at = self.chooser.choose(("beside", key(before)), len(ways) + 1)
+        if not at or self.numbers.close(total, Fraction(0)):
+            return None
+        found: Any = Fraction(0)
+        for name, part in zip(ways[at - 1], parts, strict=True):
+            value = self.value(part, frame)
+            if isinstance(value, Array | bool):
+                return None
+            found = self.numbers.add(found, self.numbers.mul(frame.cells.tensor(name), value))
+        return self.numbers.div(found, total)
 
     def of_example(self: Evaluator, form: Form, label: Node, frame: Frame) -> list[Thunk]:
         """Row k of a table of examples, for x^{(k)}, where the claim has other names of k."""
@@ -114,7 +145,7 @@ class Laid:
                         frame: Frame) -> Thunk | None:
         """E[x], Var(x) and D_KL(p, q); where they fail they may be meant in another way."""
         plain = re.sub(r"[^A-Za-z]", "", name).upper()
-        if plain in _DIVERGENCES and len(args) == 2:
+        if is_divergence(name) and len(args) == 2:
             return lambda: self._divergence(self.value(args[0], frame), self.value(args[1], frame))
         if plain in ("E", "VAR") and len(args) == 1:
             return lambda: self._moment(plain, self.value(args[0], frame))
@@ -143,4 +174,4 @@ class Laid:
         return self.numbers.div(self.total(cellwise(self.numbers.mul, off, off)), count)
 
 
-__all__ = ["Laid", "counts_examples", "listed_names", "with_divergences"]
+__all__ = ["Laid", "counts_examples", "is_divergence", "listed_names", "with_divergences"]

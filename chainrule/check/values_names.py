@@ -45,6 +45,8 @@ def spelling(name: str) -> tuple[str, str]:
     for word in _WORDS:
         if plain.endswith("_" + word) and len(plain) > len(word) + 1:
             return plain[: -len(word) - 1], word
+    if len(plain) > 3 and plain[1:] in _WORDS and plain.isascii():  # yhat
+        return plain[0], plain[1:]
     return plain, accent
 
 

@@ -19,7 +19,7 @@ from chainrule.check.values_cells import Cells, Graph
 from chainrule.check.values_frames import Frame
 from chainrule.check.values_names import Definition, Form, form_of, key, plain_letter, spelling
 from chainrule.check.values_subscripts import is_word
-from chainrule.check.values_tensors import cellwise, permuted
+from chainrule.check.values_tensors import cellwise, diagonal, permuted
 from chainrule.diff.reverse import jacobian
 from chainrule.errors import ChainruleError
 
@@ -82,7 +82,12 @@ class Slopes:
                 found = self._jacobian(top, target, frame)
             finally:
                 self.numbers.side = side
-        return self._laid_out(node, found, shape_of(target.value))
+        found = self._laid_out(node, found, shape_of(target.value))
+        if isinstance(top, Derivative) and top.start == node.start and isinstance(
+                found, Array) and len(found.shape) == 2 and found.shape[0] == found.shape[1] and (
+                self.chooser.choose(("laplace", node.start, node.end), 2)):
+            return self.summed(diagonal(found), False)  # ∇²f is the sum of the diagonal, too
+        return found
 
     def _variable_of(self: Evaluator, node: Derivative) -> Node:
         """What ∇f is taken by: the one parameter of the part, or the one input x, w or θ."""
@@ -105,33 +110,6 @@ class Slopes:
             below = Symbol(node.start, node.start, name)
             cells += cells_of(self.slope(Derivative(node.start, node.end, top, (below,)), frame))
         return Array((len(cells),), tuple(cells))
-
-    def with_differentials(self: Evaluator, args: tuple[Node, ...], signs: tuple[str, ...],
-                           frame: Frame) -> tuple[tuple[Node, ...], tuple[str, ...]]:
-        """Factors in which dW is ∂L/∂W, as a course writes it, where d is no name of its own.
-
-        It may as well be a differential, so that what fails with it is not wrong for certain.
-        """
-        if len(args) < 2 or not any(is_d(a) for a in args) or (self.known(args[0], frame) and (
-                is_d(args[0]))):
-            return args, signs
-        program = self.world.names.program
-        tops = [n for n in program.outputs if not program.tensors[n].shape]
-        found: list[Node] = []
-        kept: list[str] = []
-        for arg, sign in zip(args, signs, strict=True):
-            form = form_of(arg) if isinstance(arg, Symbol) else None
-            if form is not None and found and is_d(found[-1]) and sign == "" and len(
-                    tops) == 1 and self.world.names.tensors(form):
-                self.invented.add("d")
-                top = Symbol(found[-1].start, found[-1].start, tops[0])
-                found[-1] = Derivative(found[-1].start, arg.end, top, (arg,))
-                continue
-            found.append(arg)
-            kept.append(sign)
-        if len(found) == len(args):
-            return args, signs
-        return tuple(found), tuple(kept)
 
     def _jacobian(self: Evaluator, top: Node, target: Target, frame: Frame) -> Value:
         """All partial derivatives: the top's axes first, then the bottom's."""
@@ -483,11 +461,6 @@ class Slopes:
         return target.moved(value)
 
 
-def is_d(node: Node) -> bool:
-    """Whether a factor is the d of dW."""
-    return isinstance(node, Symbol) and node.name == "d" and not node.subs and node.label is None
-
-
 def _is_zero(found: Value) -> bool:
     return all(type(c) is Fraction and c == 0 for c in cells_of(found))
 
@@ -511,4 +484,4 @@ def _columns(found: Value, shape: tuple[int, ...], place: tuple[int, ...]) -> Va
     return array(top + rest, tuple(cells))
 
 
-__all__ = ["Slopes", "Target", "is_d"]
+__all__ = ["Slopes", "Target"]

@@ -41,6 +41,7 @@ from chainrule.check.values import (
 from chainrule.check.values_adjoints import Adjoints
 from chainrule.check.values_calls import Calls
 from chainrule.check.values_cells import Cells
+from chainrule.check.values_differentials import Differentials
 from chainrule.check.values_dots import is_dots, list_with_dots, terms_with_dots
 from chainrule.check.values_frames import DEPTH, OPERATIONS, Chooser, Frame, Need
 from chainrule.check.values_functions import Functions
@@ -86,7 +87,8 @@ def number(text: str) -> Fraction:
     return sign * Fraction(plain + "0" if plain.endswith(".") else plain)
 
 
-class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones, Adjoints, Laid):
+class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones, Adjoints, Laid,
+                Differentials):
     """Values in one world and one scope; see the module's description.
 
     `base` is what subscripts count from. `student` says that a student's own values replace the
@@ -113,6 +115,10 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         self.spot = 0  # where the name stands that is looked up
         self.turns: dict[tuple[int, int], str] = {}  # which way products lie, by their places
         self.nudges: dict[int, Fraction] = {}  # literals, by their place, that are moved a little
+        self.below = 0  # below how many lines of fractions this stands
+        self.moves: tuple[Node, ...] = ()  # what differentials are taken of
+        self.free: tuple[Node, ...] = ()  # those of them that move freely
+        self.moved: dict[Any, Any] = {}
 
     def frame(self) -> Frame:
         """The outermost surroundings."""
@@ -249,7 +255,8 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         if head in ("product", "juxtaposed"):
             return self._product(node, frame)
         if head.startswith("call:"):
-            return self.call(node, frame)
+            change = self.change_of_call(node, frame) if head == "call:d" else None
+            return self.call(node, frame) if change is None else change
         simple: dict[str, Callable[[Apply, Frame], Value]] = {
             "neg": lambda n, f: self._map("neg", self.value(n.args[0], f)),
             "frac": self._fraction,
@@ -265,6 +272,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
             "such": lambda n, f: self.value(self.last_of(n), f),
             "truth": lambda n, f: self._truth(n, f),
             "delta": self._delta,
+            "differential": self.differential,
             "set": lambda n, f: self.listed(n.args, f),
         }
         if head in simple:
@@ -299,6 +307,8 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
                 raise Unknown("a condition stands where a number is wanted")
             if sign == "-":
                 term = self._map("neg", term)
+            elif sign in ("±", "∓"):
+                raise Unknown("± gives two values")
             total = term if total is None else self.added(total, term)
         return total
 
@@ -391,21 +401,14 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         return cellwise(self.numbers.div, a, b)
 
     def _fraction(self, node: Apply, frame: Frame) -> Value:
-        return self._quotient(self.value(node.args[0], frame), self.value(node.args[1], frame))
+        above, below = node.args
+        return self._quotient(self.value(above, frame), self.denominator(below, frame))
 
     def _transposed(self, node: Apply, frame: Frame) -> Value:
         factors = self.factor_before(node.args[0], frame)
-        if factors is not None and not self._enclosed(node.args[0], factors):  # W(x + b)^T
+        if factors is not None:  # W(x + b)^T
             return self._behind(node, factors, "transpose", (), frame)
         return transposed(self.value(node.args[0], frame))
-
-    def _enclosed(self, call: Node, factors: tuple[Symbol, Node]) -> bool:
-        """Whether p(1 - p) stands in brackets of its own, as far as the places tell."""
-        before = factors[1].start - call.start - len(factors[0].name)
-        behind = call.end - factors[1].end
-        if before in (1, 6) or behind in (1, 7):
-            return False
-        return self.chooser.choose(("enclosed", call.start, call.end), 2) == 0
 
     def _behind(self, node: Apply, factors: tuple[Node, Node], head: str,
                 rest: tuple[Node, ...], frame: Frame) -> Value:
@@ -426,7 +429,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
             first = Apply(node.start, exponent.end, "power", (factors[0], exponent))
             both = (first, factors[1])
             return self._product(Apply(node.start, node.end, "product", both, ("", "")), frame)
-        if factors is not None and not self._enclosed(base, factors):
+        if factors is not None:
             return self._behind(node, factors, "power", (exponent,), frame)
         if plain_letter(exponent) == "T":
             return transposed(self.value(base, frame))

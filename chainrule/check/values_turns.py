@@ -47,7 +47,7 @@ class Turns:
             return _OTHER[self.turn(node.args[0])]
         if node.head in ("product", "juxtaposed"):
             return self.turns.get((node.start, node.end), "")
-        if node.head.startswith("call:"):
+        if node.head.startswith("call:") or node.head == "differential":
             return STRAIGHT
         if node.head in ("sum", "neg"):
             found = {self.turn(a) for a in node.args if not isinstance(a, Number)}

@@ -36,8 +36,11 @@ class Names:
     `exact` maps forms without their arguments to tensors, `loose` the same without regard to case.
     """
 
-    def __init__(self, part: Part, forms: Mapping[str, Iterable[Form]]) -> None:
+    def __init__(self, part: Part, forms: Mapping[str, Iterable[Form]],
+                 squares: Mapping[str, Iterable[Form]] | None = None) -> None:
         self.part = part
+        self.squares = {(form.head, tuple(map(key, form.subs))): name for name, found in
+                        (squares or {}).items() for form in found}
         program = part.program or _EMPTY
         self.program = program
         self.sizes = {full_name(s): s for s in program.size_names()}

@@ -475,15 +475,20 @@ class Reader(Prose):
 
     def _named(self, rows: list[list[tables.Cell]]) -> None:
         found = tables.named_values(rows)
-        for cell, label, name in found:
+        for cell, label, name, spot in found:
             piece = cell.pieces[-1]
             draft = self._new(list(piece.sides), list(piece.signs))
             draft.before = name
             draft.after = label
             extra = [("row", x.lower()) for x in _INDEX_LABEL.findall(label)][:3]
             draft.path = (*draft.path, *extra, ("column", name))
-            draft.shown = True
+            draft.shown, draft.spot = True, spot
             self.drafts.append(draft)
+            if piece.signs and len(piece.sides) > len(piece.signs):  # what it comes to is the cell
+                end = self._new([piece.sides[-1]], [])
+                end.before, end.after, end.path = draft.before, draft.after, draft.path
+                end.shown, end.spot = True, spot
+                self.drafts.append(end)
         if not found:
             for row in rows:
                 for cell in row:

@@ -105,13 +105,18 @@ class Derivatives(Reductions):
         return Derivative(node.start, body.end, body, node.bottom, node.total)
 
     def nabla(self) -> Node:
-        r"""\nabla_W L; the sign is the next token."""
+        r"""\nabla_W L, and the Hessian \nabla^2 f; the sign is the next token."""
         token = self.take()
         found = self.scripts(False)
+        power = found.power
+        squared = isinstance(power, Number) and power.text == "2"
+        if power is not None and not squared:
+            raise self.fail("a power of ∇")
         if not self.starts_operand():
             raise self.fail("the gradient of nothing")
         body = self.factor()
-        return Derivative(token.start, body.end, body, found.subs)
+        once = Derivative(token.start, body.end, body, found.subs)
+        return Derivative(token.start, body.end, once, found.subs) if squared else once
 
     def inline(self) -> Node | None:
         """A derivative with a slash: ∂L/∂z, dL/dz, ∂/∂z L; None where none stands here."""

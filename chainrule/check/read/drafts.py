@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from chainrule.check.claims import Claim, Condition, Context, Side, Unread, Value
+from chainrule.check.claims import Claim, Condition, Context, Side, Spot, Unread, Value
 from chainrule.check.paper import Place
 from chainrule.check.read.chains import Sign
 from chainrule.check.tree import Apply, Choice, Matrix, Node, Number, Remark, walk
@@ -41,6 +41,7 @@ class Draft:
     order: int = 0
     shown: bool = False  # worth listing even without a relation
     grid: bool = False
+    spot: Spot | None = None
 
     @property
     def waits(self) -> bool:
@@ -73,13 +74,32 @@ class Harvest:
                 self.unread.append(Unread(side.place, side.text, side.why))
         if not draft.signs:
             side = draft.sides[0]
+            if side.node is not None and self._system(side.node, context):
+                return
             if draft.shown and side.node is not None:
-                self.values.append(Value(side.place, side, context))
+                self.values.append(Value(side.place, side, context, draft.spot))
         else:
             self._links(draft, context)
         for side in draft.sides:
             if side.node is not None:
                 self.inside(side.node, context)
+
+    def _system(self, node: Node, context: Context) -> bool:
+        """Equations one below the other, in a brace or lined up: each is a claim of its own."""
+        if isinstance(node, Choice):
+            rows = [value for value, condition in node.rows
+                    if condition is None or _is_empty(condition)]
+            if len(rows) < max(2, len(node.rows)) or not all(map(_is_relation, rows)):
+                return False
+            for row in rows:
+                assert isinstance(row, Apply)
+                self._relations(row, context, "claim")
+            return True
+        if isinstance(node, Matrix) and len(node.rows) > 1 and all(
+                len(row) == 1 and _is_relation(row[0]) for row in node.rows):
+            self.inside(node, context)
+            return True
+        return False
 
     def _links(self, draft: Draft, context: Context) -> None:
         named: list[Claim] = []
@@ -150,6 +170,14 @@ class Harvest:
         """A node as a side of its own."""
         place = Place(node.start, node.end)
         return Side(place, self.text[node.start : node.end], node)
+
+
+def _is_relation(node: Node) -> bool:
+    return isinstance(node, Apply) and node.head in ("such", "compare")
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Remark) and not node.said.strip() and node.claims is None
 
 
 def words_side(text: str, start: int, end: int) -> Side:

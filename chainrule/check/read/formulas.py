@@ -27,6 +27,7 @@ from chainrule.limits import PAPER_CELLS
 _ACCENTS: Final = frozenset(w.MARKS) | {"overline"}
 _SETS: Final = {"setminus": "setminus", "cup": "union", "cap": "intersection"}
 _CELL_ENDS: Final = ("amp",)
+_TERMS: Final = ("sum", "product", "neg", "frac", "power", "juxtaposed")
 
 
 class Reader(Derivatives):
@@ -125,6 +126,8 @@ class Reader(Derivatives):
             break
         if len(args) == 1:
             only = args[0]
+            if signs[0] in ("±", "∓"):
+                return Apply(start, only.end, "sum", (only,), (signs[0],))
             return only if signs[0] == "+" else Apply(start, only.end, "neg", (only,))
         return Apply(start, args[-1].end, "sum", tuple(args), tuple(signs))
 
@@ -133,9 +136,13 @@ class Reader(Derivatives):
         ahead = 0
         while self.peek(ahead).kind in ("break", "amp", "quad"):
             ahead += 1
-        if not (self.peek(ahead).kind == "op" and self.peek(ahead).text in "+-"):
+        if not (self.peek(ahead).kind == "op" and self.peek(ahead).text in "+-±∓"):
             return ""
         self.at += ahead
+        if self.peek().text in ("±", "∓"):
+            both = self.take().text
+            self._skip_layout()
+            return both
         sign = "+"
         while self.peek().kind == "op" and self.peek().text in "+-":
             if self.take().text == "-":
@@ -387,6 +394,8 @@ class Reader(Derivatives):
             if inner.bracket == ",":
                 inner = _nested(inner)
             return replace(inner, bracket=bracket, start=token.start, end=end)
+        if self.peek().text == "^" and _may_be_product(inner):
+            return Apply(token.start, end, "sum", (inner,), ("+",))
         return replace(inner, start=token.start, end=end)
 
     def _inside(self, start: int, end: int) -> Node:
@@ -544,6 +553,12 @@ def _compared(node: Node) -> Node:
 
 def _is_dots(node: Node) -> bool:
     return isinstance(node, Apply) and node.head == "dots"
+
+
+def _may_be_product(node: Node) -> bool:
+    """Whether p(1 - p) may be a product: a bracket around it is kept, as a sum of one term."""
+    return isinstance(node, Apply) and node.head.startswith("call:") and len(node.args) == 1 and (
+        isinstance(node.args[0], Apply) and node.args[0].head in _TERMS)
 
 
 def _nested(node: Matrix) -> Matrix:

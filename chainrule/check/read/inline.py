@@ -18,12 +18,13 @@ from chainrule.lang.latex_tokens import words
 
 _TOKEN: Final = re.compile(r"""
     (?P<link>(?:https?://|www\.)\S+)
+  | (?P<digits>\(\s?(?:to\s)?\d\s?(?:d\.?\s?p\b|s\.?\s?f\b|dec|digit|sig)[^()\n]{0,20}\))
   | (?P<tag></?[A-Za-z][^<>]{0,200}>|<!--|-->)
   | (?P<mark>(?<![^\s(])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![^\s.,:;)])|`+|~~)
   | (?P<cmd>\\(?:[A-Za-z]+\*?|[{}|,;:!\\%*_]))
   | (?P<num>\d+(?:[.,]\d+)*%?)
   | (?P<word>(?:(?!ᵀ)[^\W\d_])+\d*(?:'(?!\w))*)
-  | (?P<op>:=|==|[-+−/*^_=<>≤≥≠≈≡×·⋅÷√∂∇∑∏∫∞!~′|&∝±∈→⇒∴∵⊙∘‖⁰¹²³⁴-⁹⁻⁺⁽⁾ᵀ₀-₉₋₊₍₎⟹⇔↦½⅓⅔¼¾⅕⅛⅙←↓⇓↑⇑.̂-̈@])
+  | (?P<op>:=|==|[-+−/*^_=<>≤≥≠≈≡×·⋅÷√∂∇∑∏∫∞!~′|&∝±∈→⇒∴∵⊙∘‖∥⁰¹²³⁴-⁹⁻⁺⁽⁾ᵀ₀-₉₋₊₍₎⟹⇔↦½⅓⅔¼¾⅕⅛⅙←↓⇓↑⇑.̂-̈@])
   | (?P<open>[(\[{⟨])
   | (?P<close>[)\]}⟩])
   | (?P<sep>[,;])
@@ -41,6 +42,9 @@ _NUMBER_LIST: Final = re.compile(
 _INTEREST: Final = re.compile(r"[=<>\\≤≥≠≈≡∴∵⇒⟹→∈∀\[]|:=")
 _APPLIED: Final = re.compile(r"\s?(?:[A-Za-zα-ωΣ](?![a-z])|\(|(?:log|ln|exp|sum)\b)")
 _OF_NAME: Final = re.compile(r"(?:_\w{1,9})?\s{1,2}[A-Za-zα-ωΑ-Ω](?![^\W\d])")
+_RANGE: Final = re.compile(r"\s?\.\.\s?-?\d")
+_ACCENTED: Final = re.compile(r"d?[A-Za-z](?:hat|bar|tilde)")
+_PROSE: Final = frozenset({"that", "what", "chat", "dthat", "dwhat"})
 _STRANGE: Final = frozenset({"Sm", "Ps", "Pe", "Mn", "Lm"})
 _AFTER: Final = frozenset({"for", "if", "when", "at", "case", "where"})
 _COMMANDS_OF_WORDS: Final = frozenset({"%", "#", "&", "textbf", "textit", "emph", "item",
@@ -191,6 +195,8 @@ def _mathlike(kind: str, token: str, text: str, match: re.Match[str], run: _Run,
         return bare[0] == "d" or bare[1].isupper() or _follows_sign(run) or after in "=/*^+"
     if token[-1:].isdigit() and len(bare) <= 3:
         return True
+    if _ACCENTED.fullmatch(bare) and bare.lower() not in _PROSE:
+        return True
     under = bool(run.tokens) and run.tokens[-1][1] == "/"
     if bare[0] == "d" and len(bare) <= 6 and (after == "/" or under):
         return True
@@ -245,6 +251,8 @@ def _emit(run: _Run, before: str, word_at: tuple[int, int], text: str) -> Iterat
     commands = any(t[0] == "cmd" for t in tokens) or any(
         t[1] in ("∴", "⇒", "∵", "⟹") for t in tokens)
     start, end = tokens[0][2], tokens[-1][3]
+    if _RANGE.match(text, end):
+        return  # 0.7005..0.7007 is no number
     if relation is not None:
         rest = [t for t in tokens[relation + 1 :] if t[0] in ("num", "word", "cmd", "open")]
         left = [t for t in tokens[:relation] if t[0] in ("num", "word", "cmd", "close")]

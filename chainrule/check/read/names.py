@@ -14,6 +14,7 @@ from chainrule.check.tree import Apply, Bar, Derivative, Matrix, Node, Number, S
 _INDEX_PAIR: Final = frozenset(a + b for a in "ijklmnpquvcrs" for b in "ijklmnpquvcrs")
 _NO_PAIR: Final = frozenset({"in", "is", "up", "us", "pq", "mm", "cm", "ln", "cs", "pm", "no"})
 _LABELS: Final = frozenset({"o", "*", "+", "-", "odot", "dagger", "ddagger", "star", "#", "′"})
+_ACCENTS: Final = frozenset({"hat", "bar", "tilde"})
 
 
 @dataclass(slots=True)
@@ -157,6 +158,10 @@ class Names(Cursor):
     def named(self, symbol: Symbol, known: bool = False) -> Node:
         """A name whose letter was read, with its scripts and what it is called with."""
         found = self.scripts()
+        accent = found.subs[0] if found.subs else None
+        if isinstance(accent, Symbol) and accent.name in _ACCENTS and not accent.subs:
+            symbol = replace(symbol, name=f"{symbol.name}_{accent.name}")  # x_hat is x̂
+            found.subs = found.subs[1:]
         name = symbol.name + "'" * found.primes
         symbol = replace(symbol, name=name, subs=symbol.subs + found.subs,
                          label=symbol.label or found.label, end=found.end)

@@ -81,7 +81,7 @@ def numeral(source: str, at: int, habits: Custom, around: Around) -> tuple[str, 
                             (_APART, free), (_THIN, True), (_GROUPS, free),
                             (_ZERO_COMMA, free and not around.below),
                             (_GROUPED, free and not habits.no_thousands),
-                            (_COMMA, habits.decimal_commas),
+                            (_COMMA, habits.decimal_commas and not around.below),
                             (_BARE_POINT, True), (_NUMBER, True)):
         found = pattern.match(source, at) if wanted else None
         if found is not None:

@@ -22,8 +22,18 @@ _WRAPS: Final = frozenset(w.FONTS - _BOXES - {"overline"})
 
 def prepared(tokens: Sequence[Token]) -> list[Token]:
     """The tokens without edges, boxes, fonts and halves of split brackets."""
-    found = [t for t in tokens if t.kind != "edge"]
+    found = _untagged([t for t in tokens if t.kind != "edge"])
     return _derivatives(_undecorated(_joined(found)))
+
+
+def _untagged(tokens: list[Token]) -> list[Token]:
+    r"""Without the mark that a formula is called by, set apart at its end: \quad(*), \qquad (3)."""
+    if len(tokens) < 5 or tokens[-1].text != ")" or tokens[-3].text != "(" or (
+            tokens[-4].kind != "quad"):
+        return tokens
+    mark = tokens[-2]
+    named = (mark.kind == "num" and len(mark.text) < 3) or mark.text in ("*", "dagger", "ddagger")
+    return tokens[:-4] if named else tokens
 
 
 def _joined(tokens: list[Token]) -> list[Token]:

@@ -11,13 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from chainrule.check.claims import Side
+from chainrule.check.claims import Side, Spot
 from chainrule.check.paper import Grid, Place, TableCell, Words
 from chainrule.check.read.chains import Piece, Sign, formula_pieces
 from chainrule.check.read.tokens import Habits, Unreadable
 from chainrule.check.tree import Derivative, Matrix, Node, Symbol, walk
 
 _BLANK: Final = re.compile(r"[\s*|.:]*\Z")
+_NAME: Final = re.compile(r"\S{1,12}|(?=[^\n]{0,40}[-−+*/^(])(?!.*[^\W\d_]{5}).{1,40}")
 _ARROWS: Final = re.compile(r"\s*(?:\\(?:Down|Up|down|up)arrow|[⇓⇑↓↑])\s*\Z")
 
 
@@ -29,6 +30,7 @@ class Cell:
     pieces: list[Piece]
     words: str = ""
     failed: str = ""
+    named: Side | None = None  # words that are one name: ŷ, conv1
 
     @property
     def blank(self) -> bool:
@@ -78,6 +80,13 @@ def read_cell(cell: TableCell, text: str, habits: Habits) -> Cell:
         except Unreadable as slip:
             found.failed = slip.why
     found.words = " ".join(words)
+    if _NAME.fullmatch(found.words) and not found.pieces:
+        try:
+            _, pieces = formula_pieces(found.words, cell.place.start, habits, True)
+        except Unreadable:
+            pieces = []
+        if len(pieces) == 1 and len(pieces[0].sides) == 1 and not pieces[0].signs:
+            found.named = pieces[0].sides[0]
     return found
 
 
@@ -193,12 +202,12 @@ def _chains(cells: list[Cell], row: int, column: int) -> list[Chain]:
     return found
 
 
-def named_values(rows: list[list[Cell]]) -> list[tuple[Cell, str, str]]:
+def named_values(rows: list[list[Cell]]) -> list[tuple[Cell, str, str, Spot]]:
     """The cells of a table below names, each with its row's label and its column's name."""
     header = [_said(c) for c in rows[0]]
-    found: list[tuple[Cell, str, str]] = []
+    found: list[tuple[Cell, str, str, Spot]] = []
     above = ""
-    for row in rows[1:]:
+    for line, row in enumerate(rows[1:], 1):
         labels = [_said(c) for k, c in enumerate(row) if k < len(header) and not header[k]]
         first = labels[0] if labels else ""
         above = first or above
@@ -207,8 +216,17 @@ def named_values(rows: list[list[Cell]]) -> list[tuple[Cell, str, str]]:
             label = row[0].words
         for k, cell in enumerate(row):
             if k < len(header) and header[k] and cell.value() is not None:
-                found.append((cell, label, header[k]))
+                spot = Spot(_side(row[0]) if k else None, _side(rows[0][k]), header[0], line,
+                            len(rows) - 1, bool(cell.pieces[-1].signs))
+                found.append((cell, label, header[k], spot))
     return found
+
+
+def _side(cell: Cell) -> Side:
+    """A cell as a side: its first formula, or its words."""
+    if cell.words or not cell.pieces or not cell.pieces[0].sides:
+        return cell.named or Side(cell.place, cell.words, None, "words")
+    return cell.pieces[0].sides[0]
 
 
 def _said(cell: Cell) -> str:

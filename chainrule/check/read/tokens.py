@@ -183,7 +183,7 @@ class Lexer:
             self._add("open", name, start, end)
         elif name in (")", "]", "⟩"):
             self._add("close", name, start, end)
-        elif name in "+-^_'!":
+        elif name in "+-^_'!±∓":
             self._add("op", name, start, end)
         elif name == "%":
             self._add("percent", "%", start, end)
@@ -341,8 +341,14 @@ class Lexer:
         self._add("num", found[0], start, found[1])
 
     def _below(self) -> bool:
-        """Whether a subscript begins here: w_{0,125} has two."""
-        return [t.text for t in self.found[-2:]] == ["_", "{"]
+        """Whether this stands in a subscript: w_{0,125} has two, and C_{2i-1,2j} too."""
+        depth = 0
+        for k in range(len(self.found) - 1, max(len(self.found) - 40, 0), -1):
+            text = self.found[k].text
+            depth += (text == "}") - (text == "{")
+            if depth < 0:
+                return self.found[k - 1].text == "_"
+        return False
 
     def _in_a_list(self, start: int) -> bool:
         """Whether a number stands in brackets with nothing but numbers: (1,200)."""
@@ -555,11 +561,14 @@ class Lexer:
     def _script(self, start: int, raised: bool) -> None:
         signs, plain = (w.RAISED, w.RAISED_AS) if raised else (w.LOWERED, w.LOWERED_AS)
         end = start
-        while end < len(self.source) and self.source[end] in signs:
+        while end < len(self.source) and (self.source[end] in signs or (
+                self.source[end] in "·⋅." and self.source[end + 1 : end + 2] in tuple(w.RAISED[:10])
+                and raised and self.source[end - 1] in w.RAISED[:10])):  # e⁻⁰·⁸⁵
             end += 1
         self._add("op", "^" if raised else "_", start, start)
         self._add("{", "{", start, start)
-        inner = "".join(plain[signs.index(c)] for c in self.source[start:end])
+        inner = "".join(plain[signs.index(c)] if c in signs else "."
+                        for c in self.source[start:end])
         for token in Lexer(inner, self.offset + start, plain=False).tokens():
             self.found.append(replace(token))
         over = len(self.found) > 3 and any(t.text in ("Sigma", "sum", "prod")

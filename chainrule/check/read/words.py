@@ -89,7 +89,8 @@ SPELLED: Final = {k: v for k, v in SPELLINGS.items() if v in GREEK | LETTERS} | 
     "dotsb": "dots", "vdots": "dots", "ddots": "dots", "dotsm": "dots", "prime": "'",
     "intercal": "top", "mathchar": "", "widehat": "hat", "widetilde": "tilde", "iint": "int",
     "oint": "int", "land": "wedge", "lor": "vee", "vert": "|", "lvert": "|", "rvert": "|",
-    "mid": "|", "Vert": "||", "lVert": "||", "rVert": "||", "|": "||", "longmapsto": "mapsto",
+    "pm": "±", "mp": "∓", "parallel": "||", "mid": "|", "Vert": "||", "lVert": "||",
+    "rVert": "||", "|": "||", "longmapsto": "mapsto",
     "ni": "in", "owns": "in", "setminus": "setminus", "smallsetminus": "setminus",
     "backslash": "setminus", "newline": "\\", "cr": "\\", "tabularnewline": "\\",
     "thereforee": "therefore", "doublebarwedge": "", "dag": "dagger", "textasciicircum": "^",
@@ -112,7 +113,7 @@ UNICODE: Final = {
     "∣": "|", "∖": "setminus", "∗": "*", "＝": "=", "∕": "/", "∉": "notin", "↦": "mapsto",
     "•": "cdot", "⟨": "⟨", "⟩": "⟩", "〈": "⟨", "〉": "⟩",
     "ϵ": "epsilon", "ϑ": "theta", "ϕ": "phi", "µ": "mu", "∆": "Delta",
-    "⩽": "leq", "⩾": "geq", "∼": "sim", "≜": "triangleq",
+    "±": "±", "∓": "∓", "∥": "||", "⩽": "leq", "⩾": "geq", "∼": "sim", "≜": "triangleq",
 }  # fmt: skip
 GREEK_NAMES: Final = {char: name for name, char in GREEK_CHARACTERS.items()} | {
     "ς": "sigma", "ϱ": "rho"}
