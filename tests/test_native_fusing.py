@@ -269,3 +269,13 @@ PLACED = SCATTER + "r[10*i+k[i]] += u[i]; "
 ])
 def test_sums_go_over_the_winners_only_where_that_is_the_same(text: str, jumps: bool) -> None:
     assert jumping(agree(parsed(text))) == jumps
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_with_room_behind_them_hold_what_they_should(threads: int) -> None:
+    p = gradients("input x[N,V]; parameter W[U,V], R[K,U]; h[n,u] = tanh(sum(v) W[u,v]*x[n,v]); "
+                  "g[u,n] = h[n,u]*h[n,u]; y[n,k] = sum(u) R[k,u]*g[u,n]; "
+                  "L = sum(n,k) y[n,k]*y[n,k]; output L")
+    code = agree(p, threads=threads, N=5, V=7, U=512, K=3)
+    assert code.slots["h"].strides[0] > 512
+    assert code.slots["W_bar"].strides[0] == 7

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from chainrule.diff.calculus import terms
 from chainrule.lang.expr import (
@@ -30,6 +31,8 @@ from chainrule.native.layout import laid_out, margins
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 Call = tuple[Kernel | Product, Share]
+_SAME: Final = 512  # cells from one line of a cache to the next one that takes its place, or half
+_LINE: Final = 16  # cells
 
 
 @dataclass(slots=True)
@@ -291,13 +294,21 @@ def with_products(program: Program, stored: Mapping[str, Storage]) -> Program:
 
 def _storages(program: Program, last: Mapping[str, int],
               around: Mapping[str, list[tuple[int, int]]]) -> dict[str, Storage]:
-    """Where the cells of all tensors are; `last` says which axis is innermost."""
+    """Where the cells of all tensors are; `last` says which axis is innermost.
+
+    Rows of a multiple of `_SAME` cells get a line's worth more: else the columns of a matrix would
+    lie in the same few places of a cache, and drive each other out.
+    """
     found = {}
+    kept = {*program.inputs, *program.outputs, *(n for pair in program.updates for n in pair)}
     for name in program.tensors:
         shape = shape_of(program, name)
         axis = last.get(name, len(shape) - 1)
         order = [*(k for k in range(len(shape)) if k != axis), *([axis] if shape else [])]
-        found[name] = storage(shape, order, _kind(program, name), around.get(name))
+        room = around.get(name)
+        if room is None and name not in kept and len(shape) > 1 and shape[axis] % _SAME == 0:
+            room = [(0, _LINE if k == axis else 0) for k in range(len(shape))]
+        found[name] = storage(shape, order, _kind(program, name), room)
     return found
 
 
