@@ -11,7 +11,7 @@ from chainrule.check.sheet_reading import find_sheet, read_sheet
 from chainrule.check.verdicts import Marked
 from chainrule.cli import main
 from chainrule.document.blocks import Document
-from chainrule.errors import InputError
+from chainrule.errors import ChainruleError, InputError
 from chainrule.render import render
 
 SHEET = """+++
@@ -110,6 +110,66 @@ def test_every_round_has_new_numbers_and_a_seed_repeats_them(sheet):
     assert rounds(1) == rounds(1)
     assert len(set(rounds(1))) > 3
     assert rounds(1) != rounds(2)
+
+
+SHARED = '''+++
+schema = 1
+id = "shared"
+title = "Shared numbers"
++++
+
+```program p
+input a, b
+y = a*b + 1
+```
+
+```given p
+a = 3
+b = 4
+
+[practise]
+a = { draw = "integers", low = 5, high = 9 }
+```
+
+```question 1
+ask = "table"
+of = "y"
+template = { columns = ["", "formula", "value"], rows = [["a", "a", "{{a}}"], ["y", "", ""]] }
+points = 1
+```
+
+Find $y$ for $a = {{a}}$.
+
+```answer 1
+$$y = {{a}} \\cdot 4 + 1 = {{y}}$$
+```
+'''
+
+
+def test_shared_numbers_are_drawn_anew_from_the_second_round_on_where_the_sheet_says_how():
+    practice = Practice(read_sheet(SHARED, "shared"))
+    assert "a = 3" in text(practice.prompt())
+    shown = text(practice.show())
+    assert "13" in shown
+    assert "point" not in shown
+    value = int(practice.exercise.sheet.parts["p"].given["a"])
+    assert 5 <= value <= 9
+    assert f"a = {value}" in text(practice.prompt())
+    assert practice.exercise.given == (f"a = a = {value}",)
+    assert practice.answer(f"{4*value + 1}").outcome == "solved"
+    assert practice.exercise.sheet.parts["p"].given["b"] == 4
+
+
+@pytest.mark.parametrize(("rule", "said"), [
+    ('c = { draw = "integers", low = 1, high = 2 }', "no input called c"),
+    ("a = 3", "is a table"),
+    ('a = { draw = "cards" }', "no way to draw"),
+    ('a = { draw = "integers", low = 3, high = 2 }', "between no two numbers"),
+])
+def test_a_rule_for_practice_that_means_nothing_is_refused(rule, said):
+    old = 'a = { draw = "integers", low = 5, high = 9 }'
+    with pytest.raises(ChainruleError, match=said):
+        read_sheet(SHARED.replace(old, rule), "shared")
 
 
 def test_what_a_person_has_to_judge_is_not_asked(sheet):

@@ -7,7 +7,7 @@ is answered. Somebody who is stuck gets a hint: first where to look, then a piec
 
 A `Practice` says nothing itself: it gives documents, and whoever holds the conversation shows them.
 Personal numbers come from a number of six digits that hangs on the seed, so a session can be had
-again.
+again. Values that all students share are drawn from the second round on, where the sheet says how.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from chainrule.check.report_findings import hint as mistake_hint
 from chainrule.check.report_math import claim_math
 from chainrule.check.sheet import Part, Piece, Question, Sheet
 from chainrule.check.sheet_key import model_answer
-from chainrule.check.sheet_making import label_text, stated, title
+from chainrule.check.sheet_making import label_text, stated, title, whose
 from chainrule.check.sheet_markdown import blocks as prose
-from chainrule.check.sheet_personal import personalised
+from chainrule.check.sheet_personal import personalised, varied
 from chainrule.check.sheet_text import Filler, value_math
 from chainrule.check.sheet_typeset import typeset
 from chainrule.check.sheet_values import array, known, nested, value_of
@@ -119,12 +119,14 @@ class Practice:
         turn = 0
         while True:
             student = self.student if self.student and not turn else numbers_of(self.seed, turn)
-            own = personalised(self.sheet, student)
+            own = personalised(varied(self.sheet) if turn else self.sheet, student)
+            filler = Filler(own)
             for question in self._asked:
                 asked = replace(own.question(question.id), points=1.0)
                 body = tuple(piece for piece in own.body if piece.question == question.id)
                 only = replace(own, questions=(asked,), body=body)
-                yield Exercise(only, asked, student, turn, _intro(own, question), *_rows(question))
+                yield Exercise(only, asked, student, turn, _intro(own, question),
+                               *_rows(question, filler))
             turn += 1
 
     def skip(self) -> None:
@@ -254,7 +256,9 @@ class Practice:
         """The model answer of the question; it goes on with the next one."""
         now = self.exercise
         self.skip()
-        return replace(model_answer(now.sheet, now.student), title="")
+        only = replace(now.sheet, questions=(replace(now.question, points=0.0),))
+        told = model_answer(only, now.student)
+        return replace(told, title="", blocks=told.blocks[len(whose(only, now.student)):])
 
 
 def _intro(sheet: Sheet, question: Question) -> tuple[Piece, ...]:
@@ -267,12 +271,8 @@ def _intro(sheet: Sheet, question: Question) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def _rows(question: Question) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The rows of a table's template: those that are filled in, and the names of the others.
-
-    >>> _rows(Question("1", "", "", "table", template={"rows": [["a", "x", "3"], ["b", "", ""]]}))
-    (('a = x = 3',), ('b',))
-    """
+def _rows(question: Question, filler: Filler) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The rows of a table's template: those that are filled in, and the names of the others."""
     template = question.template
     if question.ask != "table" or not isinstance(template, Mapping):
         return (), ()
@@ -282,7 +282,8 @@ def _rows(question: Question) -> tuple[tuple[str, ...], tuple[str, ...]]:
     wanted: list[str] = []
     for cells in rows:
         for start, end in pairwise([*starts, len(cells)]):
-            name, *rest = (str(c).strip() for c in cells[start:end])
+            name, *rest = (filler.fill(f"${c}$", question.part).strip("$ ") if "{{" in str(c)
+                           else str(c).strip() for c in cells[start:end])
             if name and rest and all(rest):
                 given.append(" = ".join([name, *rest]))
             elif name and rest:

@@ -60,7 +60,8 @@ class Part:
     maps the name of a quantity further on, of which nothing else is known, to its derivatives by
     tensors of the program: `{"L": {"y": 2}}` says ∂L/∂y = 2, so that ∂L/∂x is that adjoint pulled
     back to x, whatever the formula of L is. `reject` are conditions in chainrule's language under
-    which drawn values are drawn again. `source` is the program's text, `start` where the part
+    which drawn values are drawn again. `practise` are rules for values that are drawn anew when
+    somebody practises. `source` is the program's text, `start` where the part
     begins in the sheet's file.
     """
 
@@ -73,6 +74,7 @@ class Part:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     adjoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reject: tuple[str, ...] = ()
+    practise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     source: str = ""
     start: int = 0
 

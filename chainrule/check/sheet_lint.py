@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chainrule.check.read import read_formula
 from chainrule.check.sheet import Piece, Question, Sheet
 from chainrule.check.sheet_key import answer_value, solutions, try_answer
 from chainrule.check.sheet_making import points, stated
-from chainrule.check.sheet_personal import faults, personalised
+from chainrule.check.sheet_personal import faults, personalised, varied
 from chainrule.check.sheet_reading import read_sheet
 from chainrule.check.sheet_text import Filler
 from chainrule.check.sheet_truth import wrong
@@ -106,6 +106,23 @@ class _Linter:
                 continue
             yield from self.degenerate(own, student)
             yield from self.values(own, student, first=k == 0)
+        yield from self.practice()
+
+    def practice(self) -> Iterator[Finding]:
+        """Whether numbers for practice can be drawn, and everything be worked out with them."""
+        if not any(part.practise for part in self.sheet.parts.values()):
+            return
+        told: set[tuple[int, str]] = set()
+        for student in STUDENTS:
+            try:
+                own = personalised(varied(self.sheet), student)
+            except ChainruleError as error:
+                yield _of(error, "", self.parts_start(), self.sheet)
+                return
+            for finding in self.values(own, student, first=False):
+                if (finding.line, finding.question) not in told:
+                    told.add((finding.line, finding.question))
+                    yield replace(finding, message=f"in practice: {finding.message}")
 
     def students(self) -> list[str]:
         """Who the personal numbers are tried for."""

@@ -32,7 +32,7 @@ from chainrule.formulas.calls import read as read_program
 from chainrule.lang.program import Program
 from chainrule.limits import TENSOR_AXES
 
-RESERVED: Final = ("adjoint", "free", "sizes", "names", "reject")
+RESERVED: Final = ("adjoint", "free", "sizes", "names", "reject", "practise")
 RULES: Final = {
     "digits": ("digits",),
     "draw": ("draw", "low", "high", "decimals", "distinct", "nonzero", "shape", "of"),
@@ -123,7 +123,8 @@ class _Given:
             self.part, given=given, free=_open(self.part, given, personal, free),
             sizes={n: self.size(n, s) for n, s in self.table("sizes").items()},
             names={n: self.spellings(n, s) for n, s in self.table("names").items()},
-            adjoints=self.adjoints(), reject=self.conditions())
+            adjoints=self.adjoints(), reject=self.conditions(),
+            practise={n: self.anew(n, rule, given) for n, rule in self.table("practise").items()})
         return part, personal
 
     def table(self, key: str) -> dict[str, Any]:
@@ -159,40 +160,53 @@ class _Given:
                 "a value is a number, lists of numbers, or an expression in quotes"))
         return value
 
-    def rule(self, name: str, rule: dict[str, Any]) -> dict[str, Any]:
+    def anew(self, name: str, rule: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        """How a value that the sheet gives is drawn for practice."""
+        self.known(name, "practise")
+        if name not in given:
+            raise self.places.fail(f"{name} has no value that another could stand for", "practise",
+                                   name, hint="numbers of each student are new in each round "
+                                              "without a rule for practice")
+        if not isinstance(rule, dict):
+            raise self.places.fail(f"how {name} is drawn is a table", "practise", name,
+                                   hint='for instance {draw = "integers", low = 1, high = 9}')
+        return self.rule(name, rule, "practise")
+
+    def rule(self, name: str, rule: dict[str, Any], *path: str) -> dict[str, Any]:
         """A rule for each student's own numbers."""
         kind = next((k for k in RULES if k in rule), None)
         if kind is None:
-            raise self.places.fail(f"{name} is a table, and that is no rule for numbers", name,
-                                   hint='for instance {digits = "student"} or '
+            raise self.places.fail(f"{name} is a table, and that is no rule for numbers", *path,
+                                   name, hint='for instance {digits = "student"} or '
                                         '{draw = "integers", low = 1, high = 9}')
         for key in rule:
             if key not in RULES[kind]:
-                raise self.places.fail(f"the rule of {name} has no key {key!r:.40}", name, key,
-                                       hint=did_you_mean(key, list(RULES[kind])))
+                raise self.places.fail(f"the rule of {name} has no key {key!r:.40}", *path, name,
+                                       key, hint=did_you_mean(key, list(RULES[kind])))
         if kind == "digits" and rule["digits"] != "student":
-            raise self.places.fail('the digits are those of the "student"', name, "digits")
+            raise self.places.fail('the digits are those of the "student"', *path, name, "digits")
         if kind == "draw":
-            self.draw(name, rule)
+            self.draw(name, rule, *path)
         return rule
 
-    def draw(self, name: str, rule: dict[str, Any]) -> None:
+    def draw(self, name: str, rule: dict[str, Any], *path: str) -> None:
         if rule["draw"] not in DRAWS:
-            raise self.places.fail(f"{rule['draw']!r:.40} is no way to draw", name, "draw",
+            raise self.places.fail(f"{rule['draw']!r:.40} is no way to draw", *path, name, "draw",
                                    hint=f"it is one of {', '.join(DRAWS)}")
         if rule["draw"] == "choice":
             if not isinstance(rule.get("of"), list) or not rule["of"]:
-                raise self.places.fail(f"{name} is drawn from nothing", name,
+                raise self.places.fail(f"{name} is drawn from nothing", *path, name,
                                        hint='for instance {draw = "choice", of = [1, 2, 5]}')
             return
         low, high = rule.get("low"), rule.get("high")
         numbers = (int, Fraction)
         if not isinstance(low, numbers) or not isinstance(high, numbers) or low > high:
-            raise self.places.fail(f"{name} is drawn between no two numbers", name,
+            raise self.places.fail(f"{name} is drawn between no two numbers", *path, name,
                                    hint="give low and high, the greater one as high")
         decimals = rule.get("decimals", 1)
         if type(decimals) is not int or not 0 <= decimals <= 12:
-            raise self.places.fail("decimals is a whole number from 0 to 12", name, "decimals")
+            raise self.places.fail("decimals is a whole number from 0 to 12", *path, name,
+                                   "decimals")
 
     def freedom(self, name: str, given: Any) -> Free:
         self.known(name, "free")

@@ -52,6 +52,16 @@ def personalised(sheet: Sheet, student: str = "") -> Sheet:
     return replace(sheet, parts=parts)
 
 
+def varied(sheet: Sheet) -> Sheet:
+    """The sheet for another round of practice: what it lets be drawn anew is personal."""
+    parts = {name: replace(part, given={n: v for n, v in part.given.items()
+                                        if n not in part.practise})
+             for name, part in sheet.parts.items()}
+    personal = {name: {**sheet.personal.get(name, {}), **part.practise}
+                for name, part in sheet.parts.items() if name in sheet.personal or part.practise}
+    return replace(sheet, parts=parts, personal=personal)
+
+
 def faults(part: Part) -> list[str]:
     """What would spoil an exercise at the part's values: ties, kinks, conditions, undefined values.
 
