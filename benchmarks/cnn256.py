@@ -34,7 +34,9 @@ def main() -> None:
     net = NETS["cnn256"]
     report = Report("cnn256", "A convolutional network on 256×256 pictures", (
         "Forward, and backward from a given adjoint of the output to all weights and biases; the "
-        "answer compared is the output and every gradient."), setting())
+        "answer compared is the output and every gradient. The limit counts sums over all cells; "
+        "chainrule sums over the winners alone where what stands before a pooling is 0 elsewhere "
+        "(a 25th of the cells, for the first kernels), and so may pass it."), setting())
     size = 4 * net.batch * 3 * 256 * 256
     with Processes() as processes:
         found = measure([*candidates(), *limits(2 * size)], processes, report.how)
