@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mutations.latex import Node
+from mutations.latex import Node, Reader
 from mutations.papers import Chain, Script
 from mutations.slips import derivative_side, each, text_of
 from mutations.surgery import (
@@ -50,13 +50,20 @@ def numbers(chain: Chain, side: int) -> Iterator[Node]:
             yield node
 
 
+def heavy(old: str, new: str) -> bool:
+    """Whether a slip in a digit matters: not in the last of many decimals on the way."""
+    return decimals(old) < 5 or abs(float(new) - float(old)) > 5e-4
+
+
 def swapped_digits(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     for node in numbers(chain, side):
         old = text_of(script, node)
         digits = [k for k, c in enumerate(old) if c.isdigit()]
         for a, b in itertools.pairwise(digits):
-            if old[a] != old[b] and b == a + 1 and not (a == 0 and old[b] == "0"):
-                yield Cut(((node.start, node.end, old[:a] + old[b] + old[a] + old[b + 1 :]),), side)
+            new = old[:a] + old[b] + old[a] + old[b + 1 :]
+            plain = old[a] != old[b] and b == a + 1 and not (a == 0 and old[b] == "0")
+            if plain and heavy(old, new):
+                yield Cut(((node.start, node.end, new),), side)
 
 
 def arithmetic(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
@@ -123,6 +130,19 @@ def too_coarse(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
                 yield Cut(((number.start, number.end, new),), side)
 
 
+def used(here: Evaluator, node: Node) -> Iterator[str]:
+    """The values that a formula is computed from; of a derivative that is known, the derivative."""
+    if node.kind == "symbol":
+        yield here.resolved(node)[0]
+    elif node.kind == "derivative":
+        key = "d:" + "/".join(here.resolved(n)[0] for n in node.args)
+        if key in here.values:
+            yield key
+    else:
+        for part in node.parts():
+            yield from used(here, part)
+
+
 def early(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     """Computed from values that were rounded on the way."""
     node = result(chain, side)
@@ -137,11 +157,9 @@ def early(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     for kept in (1, 2):
         try:
             rough: dict[str, Any] = {}
-            for name in chain.sides[side - 1].walk():
-                if name.kind == "symbol":
-                    key, _ = here.resolved(name)
-                    if key not in there[0].inputs:
-                        rough[key] = np.round(here.values[key], kept)
+            for key in used(here, chain.sides[side - 1]):
+                if key not in there[0].inputs:
+                    rough[key] = np.round(here.values[key], kept)
             world = there[0]
             for key, value in rough.items():
                 world = world.overridden(key, value if np.ndim(value) else float(value))
@@ -157,22 +175,23 @@ def recomputed(
     side: int,
     change: Callable[[Node], str | None],
 ) -> Iterator[Cut]:
-    """The result as it would be if a call before it were something else."""
+    """The result as it would be if the calls before it were something else."""
     node = result(chain, side)
     if node is None or side < 2:
         return
-    from mutations.latex import Reader
-
     source = chain.sides[side - 1]
     there = worlds_of(script, chain)
-    for call in source.walk():
+    text, changed = script.text[source.start : source.end], False
+    for call in sorted(source.walk(), key=lambda n: -n.start):
         new = change(call) if call.kind == "call" else None
-        if new is None or not there:
-            continue
-        text = script.text[source.start : call.start] + new + script.text[call.end : source.end]
-        value = sure(Reader(text, 0, len(text), there[0].functions_known()).side(), there)
-        if value is not None:
-            yield Cut(((node.start, node.end, literal(value, node, script.text)),), side)
+        if new is not None:
+            start, end = call.start - source.start, call.end - source.start
+            text, changed = text[:start] + new + text[end:], True
+    if not changed or not there:
+        return
+    value = sure(Reader(text, 0, len(text), there[0].functions_known()).side(), there)
+    if value is not None:
+        yield Cut(((node.start, node.end, literal(value, node, script.text)),), side)
 
 
 def degrees(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
@@ -233,6 +252,9 @@ def two_cells(script: Script, a: Node, b: Node, side: int) -> Cut:
 
 
 def swapped_cells(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
+    where = target(chain, worlds_of(script, chain)[0])
+    if script.sheet == "signal" and where == ("d:E/c", None):
+        return  # before a pool that would be another kind, the wrong cell of it
     for node in grids(chain, side):
         cells = [c for row in node.rows for c in row]
         for a, b in itertools.pairwise(cells):
@@ -362,18 +384,24 @@ def value_for_slope(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
             )
 
 
+def floors(chain: Chain, side: int) -> list[Node]:
+    return [n for n in chain.sides[side].walk() if n.kind == "call" and n.name == "floor"]
+
+
 def rounded_up(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     """A size rounded up where it is rounded down."""
     node = result(chain, side)
-    source = chain.sides[side - 1]
-    if node is not None and any(n.name == "floor" for n in source.walk() if n.kind == "call"):
-        yield Cut(((node.start, node.end, str(int(node.name) + 1)),), side)
+    for floor in floors(chain, side - 1) if node is not None else []:
+        inner = sure(floor.args[0], worlds_of(script, chain))
+        if inner is None or inner != math.floor(inner):
+            yield Cut(((node.start, node.end, str(int(node.name) + 1)),), side)
 
 
 def one_less(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
-    node = result(chain, side)
-    source = chain.sides[side - 1]
-    if node is not None and any(n.name == "floor" for n in source.walk() if n.kind == "call"):
+    """A size whose formula ends with a one, without it."""
+    node, source = result(chain, side), chain.sides[side - 1]
+    ends = source.kind == "sum" and text_of(script, source.args[-1]) == "1"
+    if node is not None and floors(chain, side - 1) and ends:
         yield Cut(((node.start, node.end, str(int(node.name) - 1)),), side)
 
 

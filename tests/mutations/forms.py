@@ -524,7 +524,7 @@ def braces(script: Script, chain: Chain, rng: random.Random) -> list[Edit] | Non
 
 
 def abbreviated(script: Script, chain: Chain, rng: random.Random) -> list[Edit] | None:
-    """A sum called Q, and said so before."""
+    """A sum called Q, or by another letter where the sheet has a Q, and said so before."""
     if not chain.display:
         return None
     sums = [n for n in nodes(chain, "reduce") if not free_letters(n, chain)]
@@ -534,7 +534,8 @@ def abbreviated(script: Script, chain: Chain, rng: random.Random) -> list[Edit] 
     text = text_of(script, node)
     same = [n for n in nodes(chain, "reduce") if text_of(script, n) == text]
     at = script.text.rfind("\n", 0, chain.start) + 1
-    return [(at, at, f"Let $Q = {text}$.\n\n"), *((n.start, n.end, "Q") for n in same)]
+    new = next(c for c in "QTD" if c not in script_letters(script, chain))
+    return [(at, at, f"Let ${new} = {text}$.\n\n"), *((n.start, n.end, new) for n in same)]
 
 
 def free_letters(node: Node, chain: Chain) -> bool:

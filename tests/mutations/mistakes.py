@@ -20,6 +20,7 @@ from mutations.figures import FIGURES
 from mutations.oddities import ODDITIES
 from mutations.papers import Chain, Script, chains, links, own_sheets, script, sheet_named
 from mutations.slips import SYMBOLS
+from mutations.slips_more import joined
 from mutations.surgery import (
     FAILS,
     Cut,
@@ -35,7 +36,7 @@ from mutations.surgery import (
     worlds_of,
 )
 
-KINDS = {**SYMBOLS, **FIGURES, **ODDITIES}
+KINDS = joined({**SYMBOLS, **FIGURES, **ODDITIES})
 SHIPPED = ("machine-vision", "pattern-recognition", "deep-learning", "computer-vision")
 INDEX_NUMBERS = (
     "180631",

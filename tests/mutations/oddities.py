@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mutations.figures import grids, numbers, result
+from mutations.figures import grids, heavy, numbers, result
 from mutations.latex import Node
 from mutations.papers import Chain, Script
 from mutations.slips import derivative_side, each, text_of, without_factor
@@ -71,7 +71,9 @@ def minus_not_spread(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
 def root_forgotten(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     for node in each(chain, side, "call"):
         if node.name == "sqrt":
-            yield Cut(((node.start, node.end, text_of(script, node.args[0])[1:-1]),), side)
+            inner = text_of(script, node.args[0])[1:-1]
+            inner = f"({inner})" if bare(node.args[0]).kind == "sum" else inner
+            yield Cut(((node.start, node.end, inner),), side)
 
 
 def complement_forgotten(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
@@ -118,8 +120,9 @@ def digit_lost(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
         digits = [k for k, c in enumerate(old) if c.isdigit()]
         if len(digits) >= 3 and "," not in old:
             for k in digits[1:-1]:
-                if not old[:k].endswith(".") or old[k + 1 :]:
-                    yield Cut(((node.start, node.end, old[:k] + old[k + 1 :]),), side)
+                new = old[:k] + old[k + 1 :]
+                if (not old[:k].endswith(".") or old[k + 1 :]) and heavy(old, new):
+                    yield Cut(((node.start, node.end, new),), side)
 
 
 def digit_too_many(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
@@ -127,8 +130,11 @@ def digit_too_many(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
         old = text_of(script, node)
         if "," not in old and len(old) >= 2:
             for k, c in enumerate(old):
+                if not c.isdigit():
+                    continue
                 new = old[:k] + c + old[k:]
-                if c.isdigit() and abs(float(new) - float(old)) > 1.5 * 10.0 ** -decimals(old):
+                near = abs(float(new) - float(old)) <= 1.5 * 10.0 ** -decimals(old)
+                if not near and heavy(old, new):
                     yield Cut(((node.start, node.end, new),), side)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from chainrule.check.checking import Checker
 from chainrule.check.verdicts import Judged, Report
 from mutations.mistakes import Mutant
-from mutations.papers import sheet_named
+from mutations.papers import SECOND, sheet_named
 from mutations.rewritings import Rewriting
 
 NAMES: dict[str, list[str]] = tomllib.loads(
@@ -31,6 +31,7 @@ class Found:
     named: bool
     among: bool
     said: str = ""
+    sheet: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def found(mutant: Mutant) -> Found:
         bool(kinds) and kinds[0] in names,
         any(k in names for k in kinds),
         f"{said} [{', '.join(kinds)}]",
+        mutant.sheet,
     )
 
 
@@ -185,6 +187,21 @@ class Tally:
             f"{sum(f.named for f in with_names)} of {len(with_names)} "
             f"({self.named:.1%}) | {sum(f.among for f in with_names)} |"
         )
+        return "\n".join(lines)
+
+    def sets_table(self) -> str:
+        """The mistakes once more: those of the first set of sheets, and those of the second."""
+        lines = ["| Sheets | drawn | first wrong step | kind named |", "|---|---|---|---|"]
+        for name, second in (("first set", False), ("second set", True)):
+            part = Tally([f for f in self.found if (f.sheet in SECOND) == second])
+            if not part.found:
+                continue
+            with_names = [f for f in part.found if NAMES[f.kind]]
+            lines.append(
+                f"| {name} | {len(part.found)} | "
+                f"{sum(f.located for f in part.found)} ({part.located:.1%}) | "
+                f"{sum(f.named for f in with_names)} of {len(with_names)} ({part.named:.1%}) |"
+            )
         return "\n".join(lines)
 
     def rewritings_table(self) -> str:

@@ -17,6 +17,7 @@ from mutations.truth import IllFormed, World, holds
 from mutations.worlds import PARTS
 
 HERE = Path(__file__).parent / "sheets"
+SECOND = ("attention", "graphs", "logistic", "recurrent", "rescaled", "signal")
 MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
 INTRODUCES = re.compile(r"(?:\b(?:let|where|with|take|if|for|when|as)|,)\s*(?:the\s+)?$", re.I)
 

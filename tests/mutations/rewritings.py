@@ -280,21 +280,15 @@ def plain(source: str, unicode: bool) -> str | None:
         return None
     text = re.sub(r"\\mathbf\{(\w)\}", r"\1", text)
     d = "∂" if unicode else "d"
+    name = r"((?:\w|\\[a-z]+)(?:_\w|_\{\w+\})?)"
+    for behind in (r"\\frac", r"[\w(]"):
+        text = re.sub(
+            rf"\\frac\{{\\partial {name}\}}\{{\\partial {name}\}}(?= *{behind})",
+            rf"{d}\1/{d}\2 · " if unicode else rf"{d}\1/{d}\2 * ",
+            text,
+        )
     text = re.sub(
-        r"\\frac\{\\partial (\w(?:_\w|_\{\w+\})?)\}\{\\partial (\w(?:_\w|_\{\w+\})?)\}(?= *\\frac)",
-        rf"{d}\1/{d}\2 · " if unicode else rf"{d}\1/{d}\2 * ",
-        text,
-    )
-    text = re.sub(
-        r"\\frac\{\\partial (\w(?:_\w|_\{\w+\})?)\}\{\\partial (\w(?:_\w|_\{\w+\})?)\}(?= *[\w(])",
-        rf"{d}\1/{d}\2 · " if unicode else rf"{d}\1/{d}\2 * ",
-        text,
-    )
-    text = re.sub(
-        r"\\frac\{(?:\\partial|d) ?(\w(?:_\w|_\{\w+\})?)\}"
-        r"\{(?:\\partial|d) ?(\w(?:_\w|_\{\w+\})?)\}",
-        rf"{d}\1/{d}\2",
-        text,
+        rf"\\frac\{{(?:\\partial|d) ?{name}\}}\{{(?:\\partial|d) ?{name}\}}", rf"{d}\1/{d}\2", text
     )
     text = re.sub(
         r"\\frac\{(\d+)\}\{(\d+)\} *(?=[(\w])", r"(\1/\2)·" if unicode else r"(\1/\2)*", text

@@ -76,15 +76,23 @@ def factor_dropped(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
                 yield Cut((edit,), side)
 
 
+def from_outside(script: Script, chain: Chain, node: Node) -> bool:
+    """Whether a derivative is the outer one: of what the chain takes the derivative of."""
+    first = chain.sides[0]
+    both = first.kind == node.kind == "derivative"
+    return both and text_of(script, first.args[0]) == text_of(script, node.args[0])
+
+
 def inner_derivative(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     if not derivative_side(chain):
         return
     for node in each(chain, side, "product"):
         for k, arg in enumerate(node.args):
             slope = arg.kind == "derivative" or (arg.kind == "symbol" and arg.name.endswith("_dot"))
-            if k and slope:
+            if k and slope and not from_outside(script, chain, arg):
                 yield Cut(((node.args[k - 1].end, arg.end, ""),), side)
-            if k and arg.kind == "group" and text_of(script, arg).startswith("(1 - "):
+            complement = arg.kind == "group" and text_of(script, arg).startswith("(1 - ")
+            if k and complement and not is_literal(arg):
                 inner = text_of(script, arg)[5:-1].split("^")[0]
                 before = node.args[k - 1]
                 if text_of(script, before) == inner:  # a (1 - a)
@@ -94,8 +102,15 @@ def inner_derivative(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
                     yield Cut(((before.end, arg.end, ""),), side)
 
 
+def shared(script: Script, chain: Chain) -> bool:
+    """Whether the chain's derivative is by a parameter that is used several times."""
+    letters = {"logistic": "wb", "recurrent": "uwc", "signal": "wb"}.get(script.sheet, "")
+    first = chain.sides[0]
+    return first.kind == "derivative" and first.args[1].name in tuple(letters)
+
+
 def path_forgotten(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
-    if not derivative_side(chain):
+    if not derivative_side(chain) or shared(script, chain):
         return
     for node in each(chain, side, "sum"):
         slopes = [
@@ -353,12 +368,16 @@ def function(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
 
 
 def log_base(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
+    """A natural logarithm for another, or base 10 for all natural ones that have a number in."""
+    edits: list[Edit] = []
     for node in each(chain, side, "call"):
         if node.name == "log_base":
             end = node.subs[0].end
             yield Cut(((node.start, end, "\\ln"),), side)
         elif node.name == "ln" and is_literal_call(node):
-            yield Cut(((*node.spots[0], "\\log_{10}"),), side)
+            edits.append((*node.spots[0], "\\log_{10}"))
+    if edits:
+        yield Cut(tuple(edits), side)
 
 
 def is_literal_call(node: Node) -> bool:
@@ -435,9 +454,16 @@ def biases(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
         yield Cut((without_term(node, len(node.args) - 1),), side)
 
 
+def given_two(script: Script, chain: Chain, side: int) -> bool:
+    """Whether a 2 among the numbers is a value that was put in: no formula before has one."""
+    before = [s for s in chain.sides[1:side] if not is_literal(s)]
+    literal = is_literal(chain.sides[side]) and bool(before)
+    return literal and not any(n.name == "2" for s in before for n in s.walk())
+
+
 def power_rule(script: Script, chain: Chain, side: int) -> Iterator[Cut]:
     """The factor that a derivative of a square brings, left out."""
-    if not derivative_side(chain):
+    if not derivative_side(chain) or given_two(script, chain, side):
         return
     for node in each(chain, side, "product"):
         for k, arg in enumerate(node.args[:-1]):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mutations.truth import World, column
+from mutations.worlds_more import MORE
 
 Given = Mapping[str, Any]
 
@@ -581,4 +582,5 @@ PARTS: dict[tuple[str, str], Callable[[Given, random.Random], World]] = {
     ("measures", "coin"): coin,
     ("layers", "net"): layer,
     ("classes", "net"): three,
+    **MORE,
 }
