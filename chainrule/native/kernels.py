@@ -9,7 +9,6 @@ cell?), it reads off the form.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,11 +34,6 @@ class Storage:
     margins: tuple[tuple[int, int], ...] = ()
     first: int = 0
     cells: int = 1
-
-    @property
-    def compact(self) -> bool:
-        """Whether it has no margins."""
-        return self.cells == math.prod(self.shape)
 
 
 def storage(shape: Sequence[int], order: Sequence[int] | None = None, kind: str = "real",
