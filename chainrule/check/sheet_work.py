@@ -34,7 +34,6 @@ from chainrule.count.known import layer, sizes
 from chainrule.count.sizes import sizes as count_sizes
 from chainrule.document.blocks import (
     Block,
-    Document,
     Heading,
     ListBlock,
     Paragraph,
@@ -296,8 +295,3 @@ def _quiet(blocks: Sequence[Block]) -> list[Block]:
                                     for i in block.inlines))
         found.append(block)
     return found
-
-
-def quiet(document: Document) -> Document:
-    """A document whose headings are words."""
-    return replace(document, blocks=tuple(_quiet(document.blocks)))

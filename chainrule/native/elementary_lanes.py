@@ -148,7 +148,6 @@ class Kit:
         self.single = element(kind) == FLOAT
         self.digits = 23 if self.single else 52
         self.bias = 127 if self.single else 1023
-        self.sign_bit = 1 << (31 if self.single else 63)
         self.whole = widened(kind, ir.IntType(32 if self.single else 64))
 
     def constant(self, kind: ir.Type, value: float) -> ir.Constant:
@@ -234,11 +233,6 @@ class Kit:
         name = f"llvm.vector.reduce.or.{suffix(kind)}"
         return self.builder.call(declared(self.builder.module, name, BIT, [kind]),
                                  [condition.value])
-
-    def converted(self, x: Lanes, kit: Kit) -> Lanes:
-        """The same numbers in another kit's width, rounded if that is the narrower."""
-        build = self.builder.fptrunc if kit.single else self.builder.fpext
-        return Lanes(kit, build(x.value, kit.kind))
 
     def _intrinsic(self, name: str, *args: Lanes | float) -> Lanes:
         values = [a.value if isinstance(a, Lanes) else self.constant(self.kind, a) for a in args]
