@@ -23,6 +23,7 @@ from chainrule.native import machine, runtime
 from chainrule.native.kernels import Kernel
 from chainrule.native.layout import jumps
 from chainrule.native.runtime import Machinery
+from chainrule.native.winners import lands
 
 
 def values(p: Program, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
@@ -250,6 +251,28 @@ def test_sums_before_a_pooling_go_over_the_winners(
     code = agree(p.with_outputs(["L", *(n for n in p.outputs if "x" not in n)]),
                  threads=threads, N=3, C=sizes["C"], O=sizes["O"])
     assert jumping(code) == jumps
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("sizes", "found"), [
+    ({"C": 32, "H": 8, "O": 4, "P": 2, "K": 3}, True),
+    ({"C": 16, "H": 9, "O": 3, "P": 3, "K": 2}, True),
+    ({"C": 21, "H": 12, "O": 2, "P": 5, "K": 2}, True),
+    ({"C": 2, "H": 8, "O": 4, "P": 2, "K": 3}, False),  # too little lies side by side
+])
+def test_winners_alone_add_to_what_stands_before_a_convolution(
+        sizes: dict[str, int], found: bool, threads: int) -> None:
+    size, pool, kernel = sizes["H"], sizes["P"], sizes["K"]
+    rows = (size - kernel + 1) // pool
+    p = gradients(
+        f"input s[N,C,{size},{size}], v[N,O,{rows},{rows}]; parameter w[O,C,{kernel},{kernel}]; "
+        "x[n,c,i,j] = tanh(s[n,c,i,j]); "
+        f"z[n,o,i,j] = sum(c,k,l) x[n,c,i+k,j+l]*w[o,c,k,l]; y = relu(z); "
+        f"p[n,o,i,j] = max(a<{pool}, d<{pool}) y[n,o,{pool}*i+a,{pool}*j+d] "
+        f"with i < {rows}, j < {rows}; L = sum(n,o,i,j) p[n,o,i,j]*v[n,o,i,j]; output L")
+    for dtype in ("float64", "float32"):
+        code = agree(p, threads=threads, dtype=dtype, N=3, C=sizes["C"], O=sizes["O"])
+        assert any(map(lands, code.plan.program.equations)) == found
 
 
 SCATTER = "input z[40], u[4], x[60]; k[i] = argmax(a<10) z[10*i+a]; zeros r[40]; "

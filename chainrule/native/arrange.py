@@ -19,7 +19,7 @@ from typing import Final
 from chainrule.lang.expr import ArgReduce, Range, Reduce, Ref, walk
 from chainrule.lang.program import Equation
 from chainrule.native.blas import scaled
-from chainrule.native.kernels import Form, Kernel, Storage, extent_of, form, references, span
+from chainrule.native.kernels import FAR, Form, Kernel, Storage, extent_of, form, references, span
 
 _TILE: Final = 16  # most values of one index in a tile
 _SHORT: Final = 4  # values of an index whose loop is written out
@@ -84,7 +84,7 @@ class Arrangement:
                       if e.target not in unseen]
         self.forms = [form(r.subscripts, stored[r.tensor], True) for r in self.refs]
         self.jumps = any(f is not None and f.computed for f in self.forms)
-        self.to = form(self.e.subscripts, stored[self.e.target])
+        self.to = form(self.e.subscripts, stored[self.e.target], True)
         self.reductions = [n for e in equations for n in walk(e.body)
                            if isinstance(n, Reduce | ArgReduce)]
         self.terms = max([math.prod(map(extent_of, r.indices))
@@ -269,7 +269,7 @@ class Arrangement:
         sums = [r for r in self.reductions if r.op == "sum"]
         terms = sum(math.prod(map(extent_of, r.indices)) for r in sums)
         if self.e.accumulate and not self.e.plain:
-            return {}
+            return self._beside()
         if not sums or terms < 4:
             return self._small()
         inside = [f for f in self.forms if f is not None and any(
@@ -328,6 +328,18 @@ class Arrangement:
                 each = tile.get(self.folds, 1)
                 cost += times * (here * (2 + 8 / each) + 30) * self.target.width / self.terms
         return whole / cost
+
+    def _beside(self) -> dict[str, int]:
+        """Short loops around a place that is computed, which they share."""
+        if self.to is None or not self.to.computed or self.vector is None:
+            return {}
+        vectors = max(1, self.extents[self.vector] // self.target.width)
+        chosen: dict[str, int] = {}
+        for n, extent in (self.extents | {self.vector: vectors}).items():
+            if n != self.shard and extent > 1 and self.to.slope(n) < FAR and (
+                    math.prod(chosen.values()) * extent <= self.target.registers * 3 // 4):
+                chosen[n] = extent
+        return chosen
 
     def _small(self) -> dict[str, int]:
         """Short loops that some read does not move with: that read serves all their values."""

@@ -21,6 +21,7 @@ from chainrule.lang.integers import index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.blas import factors
 from chainrule.native.kernels import affine, extent_of, references, slopes
+from chainrule.native.winners import lands
 
 _USED: Final = 0.7  # of a vector's lanes, where a matrix is turned for it
 _FOLDED: Final = 2.5  # adding up a vector's lanes takes as long as so many products of vectors
@@ -55,7 +56,7 @@ class _Layout:
         self.copies: dict[tuple[str, int], str] = {}
 
     def run(self) -> tuple[Program, dict[str, int]]:
-        heavy = sorted((k for k, e in enumerate(self.equations) if windowed(e)),
+        heavy = sorted((k for k, e in enumerate(self.equations) if windowed(e) or lands(e)),
                        key=lambda k: -volume(self.equations[k]))
         for k in heavy:
             self.choose(k)

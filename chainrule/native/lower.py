@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
+from chainrule.lang.expr import Ref
 from chainrule.lang.program import Equation
 from chainrule.native.emitter import I1, I32, I64, is_int, lanes
 from chainrule.native.expressions import Expressions
@@ -155,11 +156,11 @@ class KernelCode(Expressions):
         if stored.kind == "i32":
             count = lanes(value)
             value = self.e.builder.trunc(value, ir.VectorType(I32, count) if count > 1 else I32)
-        found = self.form(equation.target, equation.subscripts)
+        found = self.reached(Ref(equation.target, equation.subscripts), stored, site)
         pointer = self.pointers[equation.target]
         if found is not None and not self.leaves(equation.subscripts, stored.shape):
             slope = self.slope(found, site)
-            address = self.e.at(pointer, self.cells(found, site), kind)
+            address = self.e.at(pointer, self.cells(found, site, mask), kind)
             if (slope == 0 and self.lanes == 1) or slope == 1:
                 value = self.e.spread(value, self.lanes)
                 mask = None if mask is None else self.e.spread(mask, self.lanes)

@@ -16,7 +16,6 @@ which is the same work for each cell (`spread_out`). Both are the identity Σ_a 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -37,8 +36,8 @@ from chainrule.lang.expr import (
 )
 from chainrule.lang.integers import Integer, atom, constant, index
 from chainrule.lang.program import Equation, Program, fresh
-from chainrule.native.kernels import affine, span
-from chainrule.native.winners import at_winners_only, past_scatters, product_of
+from chainrule.native.kernels import affine
+from chainrule.native.winners import at_winners_only, lands, leaves, past_scatters, product_of
 
 _WINDOW: Final = 16  # places of a winner that are all tried
 
@@ -62,7 +61,7 @@ def spread_out(e: Equation, program: Program) -> Equation:
         if limit is None or tensor.role != "computed":
             return e
         below.append(limit)
-    if math.prod(below) > _WINDOW:
+    if math.prod(below) > _WINDOW or lands(e):
         return e
     taken = {r.name: 0 for r in e.ranges} | dict.fromkeys(free_indices(e.body), 0)
     ranges, places = list(e.ranges), dict[Read, Integer]()
@@ -79,21 +78,10 @@ def spread_out(e: Equation, program: Program) -> Equation:
     assert condition is not None
     subscripts = tuple(s.substitute(
         lambda a: places.get(a) if isinstance(a, Read) else None) for s in e.subscripts)
-    if not e.dropping and _leaves(subscripts, ranges, program.tensors[e.target].shape):
+    if not e.dropping and leaves(subscripts, ranges, program.tensors[e.target].shape):
         return e  # a place of the window that no winner has
     return replace(e, subscripts=subscripts, ranges=tuple(ranges),
                    body=select(condition, e.body, ZERO))
-
-
-def _leaves(subscripts: Sequence[Integer], ranges: Sequence[Range],
-            shape: Sequence[Integer]) -> bool:
-    """Whether a subscript may be outside its axis."""
-    extents = {r.name: r.size.constant or 0 for r in ranges if r.size is not None}
-    for s, size in zip(subscripts, shape, strict=True):
-        ends = span(s, extents, {})
-        if ends is None or ends[0] < 0 or ends[1] >= (size.constant or 0):
-            return True
-    return False
 
 
 def gathered(e: Equation, program: Program) -> Equation:

@@ -16,7 +16,10 @@ zeros where no winner is, so that it is a sum over the winners:
     Σ_h z̄[h]·x[h+a] = Σ_i p̄[i]·x[2i + k*[i] + a].
 
 That is as many times less work as a window has cells; but what is read lies anywhere, so that it
-is done only where enough of it lies side by side.
+is done only where enough of it lies side by side. What the adjoint hands on to the layer before is
+made by the winners alone in the same way:
+
+    x̄[h+a] += z̄[h]·w[a]    becomes    x̄[2i + k*[i] + a] += p̄[i]·w[a].
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chainrule.lang.expr import (
@@ -47,7 +50,7 @@ from chainrule.lang.expr import (
 )
 from chainrule.lang.integers import Integer, atom, index
 from chainrule.lang.program import Equation, Program, fresh
-from chainrule.native.kernels import references, slopes
+from chainrule.native.kernels import references, slopes, span
 
 _FEWER: Final = 2  # times fewer terms, of full vectors, where they lie anywhere
 _LANES: Final = 16
@@ -85,14 +88,79 @@ def past_scatters(program: Program) -> Program:
 
 
 def at_winners_only(program: Program) -> Program:
-    """The program with sums over cells, few of which are not 0, as sums over these."""
+    """The program with sums over cells, few of which are not 0, as sums over these.
+
+    So with what is added to computed places by all cells, such as the adjoint of the convolution
+    before a pooling.
+    """
     pieces: dict[str, list[Equation]] = {}
     for e in program.equations:
         pieces.setdefault(e.target, []).append(e)
-    return replace(program, equations=tuple(
-        replace(e, body=transform(e.body, lambda n, e=e: (  # type: ignore[misc]
+
+    def inside(e: Equation) -> Equation:
+        found = onwards(e, pieces, program)
+        if found is not None:
+            return found
+        return replace(e, body=transform(e.body, lambda n: (
             over_winners(n, e, pieces, program) if isinstance(n, Reduce) else None)))
-        for e in program.equations))
+
+    return replace(program, equations=tuple(map(inside, program.equations)))
+
+
+@dataclass(frozen=True, slots=True)
+class Winners:
+    """Where a product's factor is not 0: its value there, the place of each of its indices.
+
+    `new` are the indices of the winners; there are `fewer` times fewer than cells.
+    """
+
+    value: Expr
+    there: dict[str, Integer]
+    new: tuple[Range, ...]
+    fewer: float
+
+    def of(self, body: Expr, factor: Ref) -> Expr:
+        """A product at the winners of one of its factors."""
+        return transform(body, lambda n: self.value if n is factor else (
+            at_indices(n, self.there) if isinstance(n, Ref) else None))
+
+
+def winners(ref: Ref, factors: Sequence[Ref], extents: Mapping[str, int],
+            pieces: Mapping[str, list[Equation]], program: Program) -> Winners | None:
+    """The winners of one factor of a product over all its cells, if it has but scattered ones."""
+    parts = pieces.get(ref.tensor, [])
+    names = [s.plain or "" for s in ref.subscripts]
+    shape = program.tensors[ref.tensor].shape
+    if len(parts) != 1 or not _scatters(parts[0]) or len({*names}) != len(names) or any(
+            extents.get(n) != size.constant for n, size in zip(names, shape, strict=True)) or any(
+            f.outside is not None or (f is not ref and f.tensor == ref.tensor)
+            for f in factors) or sum(f is ref for f in factors) > 1:
+        return None
+    scatter = parts[0]
+    taken = dict.fromkeys((*extents, *free_indices(scatter.body), *(
+        i for f in factors for i in free_indices(f))), 0)
+    places: dict[str, Integer] = {}  # of the scatter's indices
+    solved: dict[str, Integer] = {}  # of the product's
+    sizes = {r.name: r.size for r in scatter.ranges}
+    for s, name, axis in zip(scatter.subscripts, names, shape, strict=True):
+        if s.plain is None:
+            solved[name] = s
+        elif s.plain in places or sizes[s.plain] != axis:
+            return None
+        else:
+            places[s.plain] = index(name)
+    new = []
+    for r in (r for r in scatter.ranges if r.name not in places):
+        name = fresh(r.name, taken)
+        taken[name] = 0
+        places[r.name] = index(name)
+        new.append(Range(name, r.size))
+    many = math.prod(r.size.constant or 0 for r in new if r.size is not None)
+    if not many:
+        return None
+    return Winners(at_indices(scatter.body, places),
+                   {n: move(s, places) for n, s in solved.items()}, tuple(new),
+                   math.prod(extents[n] for n in solved) / many)
 
 
 def over_winners(e: Reduce, around: Equation, pieces: Mapping[str, list[Equation]],
@@ -103,47 +171,39 @@ def over_winners(e: Reduce, around: Equation, pieces: Mapping[str, list[Equation
         return None
     extents = {r.name: r.size.constant or 0 for r in (*around.ranges, *e.indices)
                if r.size is not None}
-    inner = {r.name for r in e.indices}
     for ref in factors:
-        parts = pieces.get(ref.tensor, [])
-        names = [s.plain or "" for s in ref.subscripts]
-        shape = [axis.constant for axis in program.tensors[ref.tensor].shape]
-        if len(parts) != 1 or not _scatters(parts[0]) or len({*names}) != len(names) or any(
-                extents.get(n) != size for n, size in zip(names, shape, strict=True)) or any(
-                f.outside is not None or (f is not ref and f.tensor == ref.tensor)
-                for f in factors) or sum(f is ref for f in factors) > 1:
+        found = winners(ref, factors, extents, pieces, program)
+        if found is None or not found.there.keys() <= {r.name for r in e.indices} or (
+                found.fewer * run(factors, ref, around, program) < _FEWER):
             continue
-        scatter = parts[0]
-        taken = dict.fromkeys((*extents, *free_indices(e.body), *free_indices(scatter.body)), 0)
-        places: dict[str, Integer] = {}  # of the scatter's indices
-        solved: dict[str, Integer] = {}  # of the sum's: where the winner is
-        sizes = {r.name: r.size for r in scatter.ranges}
-        for s, name, axis in zip(scatter.subscripts, names, program.tensors[ref.tensor].shape,
-                                 strict=True):
-            if s.plain is None:
-                solved[name] = s
-            elif s.plain in places or sizes[s.plain] != axis:
-                break
-            else:
-                places[s.plain] = index(name)
-        else:
-            new = []
-            for r in (r for r in scatter.ranges if r.name not in places):
-                name = fresh(r.name, taken)
-                taken[name] = 0
-                places[r.name] = index(name)
-                new.append(Range(name, r.size))
-            cells = math.prod(extents[n] for n in solved)
-            winners = math.prod(r.size.constant or 0 for r in new if r.size is not None)
-            if not solved.keys() <= inner or not winners or (
-                    cells * run(factors, ref, around, program) < _FEWER * winners):
-                continue
-            there = {n: move(s, places) for n, s in solved.items()}
-            value = at_indices(scatter.body, places)
-            body = transform(e.body, lambda n, ref=ref, value=value, there=there: (  # type: ignore[misc]
-                value if n is ref else at_indices(n, there) if isinstance(n, Ref) else None))
-            return replace(e, body=body, indices=(
-                *(r for r in e.indices if r.name not in solved), *new))
+        return replace(e, body=found.of(e.body, ref), indices=(
+            *(r for r in e.indices if r.name not in found.there), *found.new))
+    return None
+
+
+def onwards(e: Equation, pieces: Mapping[str, list[Equation]],
+            program: Program) -> Equation | None:
+    """What all cells of a scattered tensor add to computed places, from the winners alone.
+
+    `x̄[i+k] += Σ_o ȳ[o,i]·w[o,k]` is then `x̄[i*+k] += p̄[o,i]·w[o,k]`, with no sum any more.
+    """
+    body = e.body
+    if not (e.accumulate and e.condition is None and isinstance(body, Reduce)
+            and body.op == "sum" and body.condition is None and not e.dropping):
+        return None
+    factors = product_of(body.body)
+    if factors is None or all(s.plain for s in e.subscripts) or leaves(
+            e.subscripts, e.ranges, program.tensors[e.target].shape):
+        return None
+    extents = {r.name: r.size.constant or 0 for r in (*e.ranges, *body.indices)
+               if r.size is not None}
+    for ref in factors:
+        found = winners(ref, factors, extents, pieces, program)
+        if found is None or found.fewer * run(factors, ref, e, program) < _FEWER:
+            continue
+        ranges = [r for r in (*e.ranges, *body.indices) if r.name not in found.there]
+        return replace(e, body=found.of(body.body, ref), ranges=(*ranges, *found.new),
+                       subscripts=tuple(move(s, found.there) for s in e.subscripts))
     return None
 
 
@@ -156,13 +216,31 @@ def run(factors: Sequence[Ref], winner: Ref, around: Equation, program: Program)
     others = [f for f in factors if f is not winner]
     best = 0 if others else _LANES
     for r in around.ranges:
+        if not any(s.plain == r.name for s in around.subscripts):
+            continue
         for f in others:
+            free = program.tensors[f.tensor].role != "data"
             for axis, s in enumerate(f.subscripts):
-                last = axis == len(f.subscripts) - 1
                 if slopes(s).get(r.name) == 1 and (
-                        last or (s.plain and f.tensor not in program.inputs)):
+                        axis == len(f.subscripts) - 1 or (s.plain and free)):
                     best = max(best, r.size.constant or 0 if r.size is not None else 0)
     return min(best, _LANES) / _LANES
+
+
+def leaves(subscripts: Sequence[Integer], ranges: Sequence[Range],
+            shape: Sequence[Integer]) -> bool:
+    """Whether a subscript may be outside its axis."""
+    extents = {r.name: r.size.constant or 0 for r in ranges if r.size is not None}
+    for s, size in zip(subscripts, shape, strict=True):
+        ends = span(s, extents, {})
+        if ends is None or ends[0] < 0 or ends[1] >= (size.constant or 0):
+            return True
+    return False
+
+
+def lands(e: Equation) -> bool:
+    """Whether each winner adds to several cells around a computed place."""
+    return _scatters(e) and len(e.ranges) > len(e.subscripts)
 
 
 def product_of(e: Expr) -> list[Ref] | None:
