@@ -114,8 +114,8 @@ def main() -> None:
     net = NETS["lenet"]
     report = Report("lenet", "LeNet", (
         "28×28 pictures, batches of 64, momentum, float32. The answer compared is the loss of ten "
-        "steps and the weights after them. The limit counts sums over all cells; behind "
-        "the second pooling chainrule goes over the winners alone, a fourth of the cells."), setting())
+        "steps and the weights after them. The limit counts sums over all cells; behind the second "
+        "pooling chainrule goes over the winners alone, a fourth of the cells."), setting())
     with Processes() as processes:
         every = [*candidates(), *limits(16 * net.parameters())]
         found = measure(every, processes, report.how)
