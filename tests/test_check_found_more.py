@@ -93,7 +93,7 @@ def test_where_a_paper_writes_its_sums_a_sum_that_is_missing_was_forgotten() -> 
             r"$\frac{\partial f}{\partial X_{jl}} = A_{ij} B_{li}$")
     assert verdicts(judged(LEAST, r"$f = r_i r_i$")) == ["wrong"]
     assert verdicts(judged(TRACE, both)) == ["right", "wrong"]
-    assert verdicts(judged(TRACE, f"{both} (Einstein summation)")) == ["right", "undecided"]
+    assert verdicts(judged(TRACE, f"{both} (Einstein summation)")) == ["right", "right"]
 
 
 @pytest.mark.parametrize(("formula", "right"), [

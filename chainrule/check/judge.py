@@ -24,6 +24,7 @@ from chainrule.check.judge_conditions import ASSUMED, Conditions
 from chainrule.check.judge_definitions import Definer
 from chainrule.check.judge_homes import at_home
 from chainrule.check.judge_labels import relabelled
+from chainrule.check.judge_numbers import OwnNumbers
 from chainrule.check.judge_points import marked
 from chainrule.check.judge_reasons import (
     firm_change,
@@ -42,11 +43,12 @@ from chainrule.check.paper import Label, Paper
 from chainrule.check.rounding import COARSE, CUT, has_number, printed
 from chainrule.check.sheet import Question, Rounding, Sheet
 from chainrule.check.tree import Matrix, Node, Symbol, unremarked
-from chainrule.check.values import Unknown, plain_shape, shape_of
+from chainrule.check.values import Unknown
 from chainrule.check.values_frames import Chooser, Need
 from chainrule.check.values_names import (
     defines_itself,
     form_of,
+    full_name,
     key,
     names_in,
     plain_letter,
@@ -60,6 +62,7 @@ _COUNTED: Final = re.compile(r"\b(?:size|shape|length|dimension\w*)\b")
 _IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
 
 
+_FROM_ZERO: Final = re.compile(r"(?<!\w)([A-Za-z]\w{0,20})\[(?:0(?:, ?\d)?|\d, ?0)\]")
 _CODE: Final = re.compile(r"\b(?:np|numpy|torch|tf|jnp|plt)\.\w|\bimport \w|\bdef \w+\(|\bprint\(")
 _NEAR: Final = 600  # characters within which a supposition is in force
 _CLAIMS: Final = 5_000  # claims of one paper that are judged
@@ -86,7 +89,7 @@ def judge(sheet: Sheet, paper: Paper, reading: Reading, student: str = "",
                   questions, reading.unread, tuple(work.remarks))
 
 
-class Judge(Conditions, ShownValues):
+class Judge(Conditions, ShownValues, OwnNumbers):
     """One paper against one sheet."""
 
     def __init__(self, sheet: Sheet, paper: Paper, reading: Reading, explain: Explain | None,
@@ -108,6 +111,8 @@ class Judge(Conditions, ShownValues):
         self.cells: set[int] = set()  # the chains that are cells of tables
         self.moved_rows: set[int] = set()  # lines of tables whose given numbers are others
         self.short: list[Room] = []  # parts in which dW was right as ∂L/∂W
+        self.anew: dict[str, str] | None = None  # headings under which a given name is another
+        self.own_numbers: dict[Fraction, tuple[Fraction, int]] = {}  # wrong ones, what is right
         self.supposed: tuple[tuple[tuple[str, str], ...], int] | None = None
         self.starts = [b.place.start for b in paper.blocks
                        if isinstance(b, Label) and b.kind == "question"]
@@ -123,6 +128,9 @@ class Judge(Conditions, ShownValues):
             chain.sort(key=lambda c: c.link)
             self.definer.collect(chain)
         self.definer.last()
+        zero = frozenset(full_name(m[1]) for m in _FROM_ZERO.finditer(self.paper.text))
+        for room in self.house.rooms.values() if zero else ():
+            room.scope.zero = zero
         items: list[tuple[int, list[Claim] | Shown]] = [
             (c[0].left.place.start, c) for c in chains.values()]
         items += [(v.side.place.start, v) for v in self.reading.values]
@@ -287,10 +295,16 @@ class Judge(Conditions, ShownValues):
         if self._supposed(claim, left, right):
             self._plain(claim, "", "what is supposed, not claimed", "condition")
             return
-        if self.supposed is not None and self.supposed[0] == claim.context.path and (
+        path = (*claim.context.path, ("", claim.context.heading))
+        if self.supposed is not None and self.supposed[0] == path and (
                 claim.place.start - self.supposed[1] < _NEAR):
             self._plain(claim, "undecided", "this holds only where the derivative is zero, as is "
                         "supposed above")
+            return
+        if self._in_another_part(claim, chain, left, right, conditions):
+            return
+        if anew := self.given_anew(claim):
+            self._plain(claim, "undecided", f"the paper gives {anew} another value here")
             return
         heading = self._other_case(trials, claim, left, right)
         if heading is not None:
@@ -301,23 +315,6 @@ class Judge(Conditions, ShownValues):
             self.headings.setdefault(heading, []).append(number)
             return
         self._wrong(claim, chain, trials, left, right, outcome, question, conditions)
-
-    def _elsewhere(self, claim: Claim, chain: Chain, left: Node, right: Node) -> bool:
-        """A given number of another part of the same question is not wrong here."""
-        signature = self.definer.signature(chain.room, left)
-        if signature is None or signature[1] or printed(right) is None or (
-                signature[0] not in chain.room.part.given):
-            return False
-        top = self.house.top(claim.context)
-        for question in self.sheet.questions:
-            room = self.house.rooms.get(question.part)
-            if room is None or room is chain.room or (question.path[:1] != (top,) and (
-                    not question.path or question.path[0][1] != top[1])):
-                continue
-            if Trials(room, claim.place.start).test(left, "=", right).holds:
-                self._put(Judged(len(self.judged), claim, claim.kind, "right"))
-                return True
-        return False
 
     def _right(self, claim: Claim, chain: Chain, trials: Trials, left: Node, right: Node,
                outcome: Outcome, question: Question | None, conditions: tuple[Node, ...]) -> None:
@@ -337,20 +334,13 @@ class Judge(Conditions, ShownValues):
             elif whole is not None:
                 verdict, first = "follows", chain.broken
                 why = "follows from the wrong step before it in this chain"
+            if verdict == "follows" and whole is not None:
+                self.note_own(whole.left, right, number)
         earned = "wrong" if verdict == "follows" else verdict  # what is asked for is still not it
         self._asked(number, question, chain, claim, earned)
         self._put(Judged(number, claim, claim.kind, verdict, shown(outcome.left, trials.rule),
                          shown(outcome.right), why, first,
                          question=question.id if question else ""))
-
-    def _flattened(self, chain: Chain, left: Node, outcome: Outcome) -> None:
-        """v = (1, 2, 3, 4) of a matrix: from here on the paper may write it as a vector."""
-        signature = self.definer.signature(chain.room, left)
-        if signature is None or signature[1] or signature[2]:
-            return
-        if len(plain_shape(shape_of(outcome.left))) > 1 == len(plain_shape(shape_of(
-                outcome.right))):
-            chain.room.scope.flat.add(signature[0])
 
     def _wrong(self, claim: Claim, chain: Chain, trials: Trials, left: Node, right: Node,
                outcome: Outcome, question: Question | None, conditions: tuple[Node, ...]) -> None:
@@ -372,7 +362,18 @@ class Judge(Conditions, ShownValues):
                                  question=question.id if question else ""))
                 if chain.broken is None:
                     chain.broken, chain.wrong = number, outcome
+                self.note_own(outcome.left, right, number)
                 return
+        earlier = self.from_own(trials, outcome, right)
+        if earlier is not None:
+            self._asked(number, question, chain, claim, "follows")
+            self._put(Judged(number, claim, claim.kind, "follows", shown(outcome.left, trials.rule),
+                             shown(outcome.right), "follows from a number that is wrong above",
+                             earlier, question=question.id if question else ""))
+            chain.broken, chain.wrong = chain.broken or number, chain.wrong or outcome
+            self.note_own(outcome.left, right, number)
+            return
+        self.note_own(outcome.left, right, number)
         why = reason(outcome, printed(right) is not None, trials.rule)
         judged = Judged(number, claim, claim.kind, "wrong", shown(outcome.left, trials.rule),
                         shown(outcome.right), why, first,

@@ -115,7 +115,10 @@ class Compare:
                 return FAILS, next(f for f in found if f != RIGHT)
         if self._within_literals(world, left, right, a, b, lmade, rmade, student, shown):
             return HOLDS, ""
-        if relation == "≈" and len(cells_of(a)) == len(cells_of(b)) and all(
+        if shown is None and result == FAILS and self._many_digits(left, right, a, b):
+            return HOLDS, ""
+        if relation == "≈" and shown is None and not rounded_literals(right) and len(
+                cells_of(a)) == len(cells_of(b)) and all(
                 self.numbers.close(x, y, Fraction(1, 100)) for x, y in
                 zip(cells_of(a), cells_of(b), strict=True)):
             return HOLDS, ""
@@ -135,7 +138,22 @@ class Compare:
         return result, (found - {RIGHT}).pop() if found <= {RIGHT, COARSE, CUT} else ""
 
     def _loosely(self: Trials, true: Any, shown: Printed) -> bool:
-        return self.numbers.close(true, shown.value, Fraction(1, 50))
+        """Whether a number is near enough behind ≈: as near as its digits say, or 2 % of two."""
+        exact = self.numbers.exactly(true)
+        if exact is not None and shown.decimals and abs(exact - shown.value) <= 3 * shown.half:
+            return True
+        few = shown.digits < 3 or not shown.decimals
+        return few and self.numbers.close(true, shown.value, Fraction(1, 50))
+
+    def _many_digits(self: Trials, left: Node, right: Node, a: Value, b: Value) -> bool:
+        """Whether a number of many digits is off in its last ones alone: 1.1059059067."""
+        if not any(_decimal(n) and isinstance(n, Number) and len(n.text) > 7
+                   for side in (left, right) for n in walk(side)):
+            return False
+        return len(cells_of(a)) == len(cells_of(b)) and all(
+            not isinstance(x, bool) and not isinstance(y, bool)
+            and self.numbers.close(x, y, Fraction(1, 10**7))
+            for x, y in zip(cells_of(a), cells_of(b), strict=True))
 
     def _within_literals(self: Trials, world: World, left: Node, right: Node, a: Value, b: Value,
                          lmade: Any, rmade: Any, student: bool,
@@ -178,7 +196,12 @@ class Compare:
 
     def _as_asked(self: Trials, left: Node, right: Node, a: Value, b: Value) -> bool:
         """Whether a side with decimals in it is as close to the other one as was asked for."""
-        decimals = self.rule.decimals
+        decimals, digits = self.rule.decimals, self.rule.significant
+        if decimals is None and digits is not None and 3 <= digits < 40:
+            return any(_decimal(n) for side in (left, right) for n in walk(side)) and all(
+                not isinstance(x, bool) and not isinstance(y, bool)
+                and self.numbers.close(x, y, Fraction(1, 2 * 10**digits))
+                for x, y in zip(cells_of(a), cells_of(b), strict=True))
         if decimals is None or not 0 <= decimals < 40:
             return False
         asked = Fraction(1, 2 * 10**decimals)

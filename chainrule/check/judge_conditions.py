@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chainrule.check.claims import Claim
-from chainrule.check.judge_repeated import silent, with_sums
+from chainrule.check.judge_components import by_components
+from chainrule.check.judge_repeated import announced, letters_of, silent, with_sums
+from chainrule.check.judge_rooms import weighty_forms
 from chainrule.check.judge_shapes import MISFIT, turned_matrices
 from chainrule.check.judge_trials import EMPTY, FAILS, SHAPE, UNKNOWN, Outcome, Trials
 from chainrule.check.rounding import printed
@@ -35,16 +37,24 @@ from chainrule.check.values_names import (
 )
 from chainrule.check.values_subscripts import constant_index
 from chainrule.check.values_tree import CLASS
+from chainrule.check.verdicts import Judged
 
 if TYPE_CHECKING:
     from chainrule.check.judge import Judge
     from chainrule.check.judge_shown import Chain
 
-ASSUMED: Final = re.compile(r"\b(?:[Aa]ssum|[Ll]et|[Ss]uppos|[Ss]ay)\w{0,4}\b[^.\n;]{0,80}")
+ASSUMED: Final = re.compile(
+    r"\b(?:[Aa]ssum|[Ll]et|[Ss]uppos|[Ss]ay)\w{0,4}\b[^.\n;]{0,80}|"
+    r"\b\w\s+is\s+the\s+(?:index|number|label)\s+of\s+the\s+(?:correct|true|right|target)\s+class")
 _COUNTED: Final = re.compile(r"\b(?:size|shape|length|dimension\w*)\b")
 _IF: Final = re.compile(r"\W{0,6}((?:if|when|where)\b[^.\n]{0,60})")
+_CLOSED: Final = re.compile(r"[^$]{0,1500}?\$\$")
 _SET: Final = re.compile(r"\b(?:set(?:ting|s)?|minim\w{1,5}|optim\w{1,5}|stationary|critical|"
                          r"requir\w{1,4}|condition|solv\w{1,4}|where|when|if)\b", re.IGNORECASE)
+_ZEROED: Final = re.compile(
+    r"\b(?:set|setting|put|putting|equat\w{1,4}|solv\w{1,4})\b[^.;=]{0,80}\b(?:zero|0)\b|"
+    r"(?:gleich|zu)\s+(?:null|0)\b|nullsetzen|igual\w{0,6}\s+a\s+(?:cero|0)\b|令|"
+    r"\b(?:à|a)\s+zéro\b", re.IGNORECASE)
 _SO: Final = re.compile(r"[\s$.,\]]{0,6}(?:\\(?:Rightarrow|implies|iff|Leftrightarrow|"
                         r"Longrightarrow|quad\s?\\(?:Rightarrow|implies|iff))|⇒|⟹|⇔|<?=>)")
 
@@ -98,22 +108,79 @@ class Conditions:
             said = next(c.text for c in claim.context.scope if c.node is None)
             return replace(best, verdict=UNKNOWN,
                            why=f"it was not understood what “{said.strip()[:50]}” means"), ()
+        if best.verdict == FAILS:
+            apart = self._said_apart(best, claim)
+            here = trials.test(left, relation, right, (*met, *apart)) if apart else best
+            if here.holds:
+                return here, (*met, *apart)
+        if best.verdict in (FAILS, SHAPE) and not best.invented:
+            whole = by_components(trials, best, relation, left, right)
+            if whole is not None:
+                return whole, met
         if best.verdict in (FAILS, SHAPE) and silent(self.paper.text):
+            if announced(self.paper.text):
+                for pair in (with_sums(left, right), with_sums(left, right, True)):
+                    summed = trials.test(pair[0], relation, pair[1]) if pair is not None else best
+                    if summed.holds:
+                        return replace(summed, why="repeated indices are summed over"), ()
+                if len(set(map(letters_of, (left, right)))) > 1 or with_sums(left, right):
+                    return replace(best, verdict=UNKNOWN, why="an index stands on one side alone, "
+                                   "and the paper sums over indices without saying where"), ()
             pair = with_sums(left, right)
             if pair is not None and trials.test(pair[0], relation, pair[1]).holds:
                 return replace(best, verdict=UNKNOWN, why="an index stands twice in a product: "
                                "this holds if it is summed over"), ()
         return best, met
 
+    def _in_another_part(self: Judge, claim: Claim, chain: Chain, left: Node, right: Node,
+                         conditions: tuple[Node, ...]) -> bool:
+        """Whether a claim under no question's label holds in another part with these names."""
+        labelled = any(q.path[:1] == claim.context.path[:1] for q in self.sheet.questions if q.path)
+        if labelled and claim.context.path:
+            return False
+        forms = weighty_forms([left, right])
+        mine = chain.room.score(forms)
+        for room in list(self.house.rooms.values()):
+            if room is chain.room or not forms or room.score(forms) < mine:
+                continue
+            trials = Trials(room, claim.place.start)
+            found = [trials.test(left, claim.relation, right, nodes)
+                     for nodes in (conditions, *self._conditions(claim))]
+            if any(f.holds and f.invented <= {"d"} for f in found):
+                self._put(Judged(len(self.judged), claim, claim.kind, "right",
+                                 why=f"as in the part {room.part.name}"))
+                return True
+        return False
+
+    def _said_apart(self: Judge, outcome: Outcome, claim: Claim) -> tuple[Node, ...]:
+        """i ≠ j, where the words above say so and the claim fails where they are the same."""
+        at = claim.left.place.start
+        text = self.paper.text[max(0, at - 700) : at]
+        text = text[text.rfind("\n#") + 1 :]
+        found: list[Node] = []
+        letters = [x for x, k in outcome.bound.items() if len(x) == 1 and k is not None]
+        for n, a in enumerate(letters):
+            for b in letters[n + 1 :]:
+                sign = r"\s*(?:\\neq?(?![a-z])|≠|!=|\\not\s*=)\s*"
+                if outcome.bound[a] == outcome.bound[b] and (
+                        re.search(rf"(?<![A-Za-z]){a}{sign}{b}(?![A-Za-z])|"
+                                  rf"(?<![A-Za-z]){b}{sign}{a}(?![A-Za-z])", text)):  # fmt: skip
+                    pair = Symbol(at, at, a), Symbol(at, at, b)
+                    found.append(Apply(at, at, "compare", pair, ("!=",)))
+        return tuple(found)
+
     def _supposed(self: Judge, claim: Claim, left: Node, right: Node) -> bool:
         """Whether a derivative is set to zero, to find where it is."""
         zero = printed(right)
         line = self._line(claim)
         behind = self.paper.text[claim.right.place.end :][:60]
-        if zero is None or zero.value != 0 or not isinstance(unremarked(left), Derivative) or not (
-                _SET.search(f"{claim.context.before[-80:]} {line}") or _SO.match(behind)):
+        if zero is None or zero.value != 0:
             return False
-        self.supposed = claim.context.path, claim.place.start
+        slope = isinstance(unremarked(left), Derivative) and (
+            _SET.search(f"{claim.context.before[-80:]} {line}") or _SO.match(behind))
+        if not slope and not _ZEROED.search(claim.context.before[-160:]):
+            return False
+        self.supposed = (*claim.context.path, ("", claim.context.heading)), claim.place.start
         return True
 
     def _taught(self: Judge, claim: Claim, left: Node) -> bool:
@@ -252,6 +319,9 @@ class Conditions:
         """Conditions in words that say which class is the example's."""
         said = [c.text for c in claim.context.scope if c.node is None]
         behind = _IF.match(self.paper.text[claim.right.place.end :][:80].replace("$", " "))
+        closed = _CLOSED.match(self.paper.text, claim.right.place.end)
+        if closed is not None:
+            behind = behind or _IF.match(self.paper.text[closed.end() :][:90].replace("$", " "))
         if behind is not None:
             said.append(behind[1])
         at = claim.place.start

@@ -26,6 +26,11 @@ def silent(text: str) -> bool:
     return bool(_SAID.search(text)) or not _SIGMA.search(text)
 
 
+def announced(text: str) -> bool:
+    """Whether a paper says that repeated indices are summed over."""
+    return bool(_SAID.search(text))
+
+
 def _letters(node: Node) -> Counter[str]:
     """How often each letter stands below a name of a term, or below one of its brackets."""
     found: Counter[str] = Counter()
@@ -40,6 +45,11 @@ def _letters(node: Node) -> Counter[str]:
                 if len(letter) == 1 and isinstance(m, Symbol):
                     found[full_name(m.name)] += 1
     return found
+
+
+def letters_of(node: Node) -> frozenset[str]:
+    """The letters that stand below a formula's names."""
+    return frozenset(_letters(node))
 
 
 def _of_tables(node: Node) -> set[str]:
@@ -72,31 +82,40 @@ def _above(node: Node) -> Node:
     return node
 
 
-def _summed(node: Node, free: set[str]) -> Node:
+def _summed(node: Node, free: set[str], said: bool) -> Node:
     """A side with a Σ before each term for the letters that stand twice in it."""
     if isinstance(node, Remark):
-        return _summed(node.body, free)
+        return _summed(node.body, free, said)
     if isinstance(node, Apply) and node.head in ("sum", "neg"):
-        return replace(node, args=tuple(_summed(a, free) for a in node.args))
+        return replace(node, args=tuple(_summed(a, free, said) for a in node.args))
     if any(isinstance(n, Reduce) for n in walk(node)):
         return node
     tables = _of_tables(node)
-    letters = sorted(x for x, k in _letters(_above(node)).items()
-                     if k > 1 and x not in free and x in tables)
+    counted = _letters(node if said else _above(node))
+    letters = sorted(x for x, k in counted.items()
+                     if (k > 1 or said) and x not in free and (said or x in tables))
     if not letters:
         return node
     items = tuple(Item(Symbol(node.start, node.start, x)) for x in letters)
     return Reduce(node.start, node.end, "sum", items, node)
 
 
-def with_sums(left: Node, right: Node) -> tuple[Node, Node] | None:
-    """Both sides with repeated indices summed over; None where no index is repeated."""
+def with_sums(left: Node, right: Node, said: bool = False) -> tuple[Node, Node] | None:
+    """Both sides with repeated indices summed over; None where no index is repeated.
+
+    Where the paper says that it does so, what every term has stays, and all else is summed over.
+    """
     free: set[str] = set()
-    for side in (left, right):
-        for term in _terms(side):
-            free |= {x for x, k in _letters(_above(term)).items() if k == 1}
-    made = _summed(left, free), _summed(right, free)
+    terms = [t for side in (left, right) for t in _terms(side)]
+    for term in terms:
+        free |= {x for x, k in _letters(_above(term)).items() if k == 1}
+    if said:
+        free = set.intersection(*(set(_letters(t)) for t in terms if _letters(t))) if any(
+            map(_letters, terms)) else set()
+        free &= {x for t in terms for x, k in _letters(t).items() if k == 1} | free.intersection(
+            _letters(left))
+    made = _summed(left, free, said), _summed(right, free, said)
     return None if made[0] is left and made[1] is right else made
 
 
-__all__ = ["silent", "with_sums"]
+__all__ = ["announced", "letters_of", "silent", "with_sums"]

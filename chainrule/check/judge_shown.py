@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chainrule.check.claims import Claim, Condition, Context, Side
 from chainrule.check.claims import Value as Shown
@@ -23,6 +24,9 @@ from chainrule.check.verdicts import Judged, Mistake
 
 if TYPE_CHECKING:
     from chainrule.check.judge import Judge
+
+
+_BESIDE: Final = re.compile(r"\d\s{0,3}\]\s{2,40}\S?\s{0,40}\[\s{0,3}[-−]?\d")  # rows side by side
 
 
 @dataclass(slots=True)
@@ -109,7 +113,8 @@ class ShownValues(Answers, Tables):
                 trials = Trials(room, value.place.start, rule)
                 outcome = trials.test(sides[0], "=", node)
                 if (outcome.verdict == FAILS and not outcome.invented) or (
-                        named and outcome.verdict == SHAPE):
+                        named and outcome.verdict == SHAPE and not _BESIDE.search(
+                            self._line(claim))):
                     failed = outcome, trials
                 if outcome.holds:
                     self.asked.setdefault(number, []).append((question, "right"))
@@ -125,6 +130,9 @@ class ShownValues(Answers, Tables):
         if further:
             self._put(Judged(number, claim, "given", "", why=f"this is {further}"))
             return
+        if failed is not None and not named and self._answered_by_another(
+                value, failed[1], question):
+            failed = None
         if failed is not None and question is not None and question.ask != "text":
             outcome, trials = failed
             sides = self.memory.sides(question.of)
@@ -136,6 +144,17 @@ class ShownValues(Answers, Tables):
             return
         self._put(Judged(number, claim, "claim", "undecided",
                          why="it is not said what these numbers are"))
+
+    def _answered_by_another(self: Judge, value: Shown, trials: Trials,
+                             question: Question | None) -> bool:
+        """Whether another matrix of the same place is what was asked for, and this is a step."""
+        sides = self.memory.sides(question.of) if question is not None else ()
+        if not sides or sides[0] is None:
+            return False
+        others = [v for v in self.reading.values if v is not value and v.side.node is not None
+                  and v.context.path == value.context.path][:20]
+        return any(trials.test(sides[0], "=", v.side.node).holds for v in others
+                   if v.side.node is not None)
 
     def _adjoint(self: Judge, near: list[Question], value: Shown) -> str:
         """Which derivative that the sheet gives these numbers are, such as ∂L/∂V."""

@@ -195,6 +195,11 @@ class Trials(Places, Compare, BothSigns):
                 break
         return found
 
+    def all_readings(self, world: World, node: Node, place: Place) -> list[
+            tuple[dict[Any, int], Value | Unknown]]:
+        """The values of a side at one place, one for each way to read it."""
+        return self._all(world, node, place, False)
+
     def _run_once(self, world: World, node: Node, place: Place, chooser: Chooser,
                   student: bool) -> Value:
         if self.numbers.work - self.begun > _WORK:

@@ -13,7 +13,7 @@ from chainrule.check.values import Numbers
 
 RIGHT, COARSE, CUT, WRONG = "right", "coarse", "cut", "wrong"
 _SLACK: Final = Fraction(1, 10**12)
-_SURE: Final = 3  # significant digits from which a literal may be a rounded number in a formula
+_SURE: Final = 3  # digits, or decimals, from which a literal may be a rounded number
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,8 @@ def rounded_literals(node: Node) -> list[tuple[Number, Fraction]]:
     for n in walk(node):
         if isinstance(n, Number) and "." in n.text:
             shown = printed(n)
-            if shown is not None and shown.digits >= _SURE:
+            if shown is not None and (shown.digits >= _SURE or (
+                    shown.digits > 1 and shown.decimals >= _SURE)):
                 found.append((n, shown.half))
     return found
 

@@ -100,6 +100,9 @@ class Calls:
         squared = self.world.names.squares.get((form.head, tuple(map(key, form.subs))))
         if squared is not None:  # σ_B, where the sheet says what σ_B^2 is
             return [lambda: self._map("sqrt", frame.cells.tensor(squared))]
+        whole = self.world.names.squares.get((form.head, ())) if form.subs else None
+        if whole is not None and not self.definitions(form):  # σ_d of a vector σ^2
+            return [lambda: self._map("sqrt", self.tensor_cells(whole, form.subs, frame))]
         marks = tuple(map(key, form.subs))
         for d in sorted(self.definitions(form), key=lambda d: bool(marks) and (
                 tuple(map(key, d.form.subs)) != marks)):  # d_k is not the d of d = 2
@@ -117,6 +120,10 @@ class Calls:
             tensors = [t for t in tensors if t[1]]
         for tensor, uses in tensors:
             subs = () if uses else form.subs
+            if subs and name in self.scope.zero and all(
+                    constant_index(sub) is not None for sub in subs):
+                found.append(lambda t=tensor, s=subs: self._from_zero(t, s, frame))
+                continue
             found.append(lambda t=tensor, s=subs: self.tensor_cells(t, s, frame))
         label = rest[0] if rest else ""
         if not tensors and not form.subs and not label and form.args is None:
@@ -132,6 +139,15 @@ class Calls:
             elif name in ("infty", "∞", "infinity"):
                 found.append(lambda: self.numbers.high.inf)
         return found
+
+    def _from_zero(self: Evaluator, tensor: str, subs: tuple[Node, ...], frame: Frame) -> Value:
+        """A cell of a tensor that the paper counts from 0."""
+        base: int = self.base
+        self.base = 0
+        try:
+            return self.tensor_cells(tensor, subs, frame)
+        finally:
+            self.base = base
 
     def definitions(self: Evaluator, form: Form) -> list[Definition]:
         """Definitions of that head: what the paper says before this place first, the last first."""
@@ -155,7 +171,7 @@ class Calls:
         for head, found in self.scope.definitions.items():
             if head[1].lower() == low and head[0] == kind and list(head[2:]) == rest:
                 return found
-        if rest == [""]:  # a label left out
+        if rest == [""] and not self.world.names.tensors(form):  # a label left out
             return [d for head, found in self.scope.definitions.items()
                     if head[:2] == (kind, name) for d in found]
         return []

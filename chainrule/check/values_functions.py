@@ -61,7 +61,8 @@ class Functions:
             fits = self.fitted(d, form, frame)
             if fits is not None:
                 return self._of_component(form, fits, frame)
-        if len(form.args) == 1 and name in ("softmax", "Softmax", "S") and self._component(form):
+        if len(form.args) == 1 and name in ("softmax", "Softmax", "S") and self._component(
+                form) and not self._is_vector(form.args[0]):
             arg = form.args[0]
             assert isinstance(arg, Symbol)
             whole = self.value(replace(arg, subs=()), frame)
@@ -93,6 +94,12 @@ class Functions:
 
     def _component(self, form: Form) -> bool:
         return bool(form.args and isinstance(form.args[0], Symbol) and form.args[0].subs)
+
+    def _is_vector(self: Evaluator, node: Node) -> bool:
+        """Whether a name with its subscripts is a vector of the sheet: z_2 of the second layer."""
+        form = form_of(node)
+        tensors = self.world.names.tensors(form) if form is not None else []
+        return any(uses and self.world.names.program.tensors[t].shape for t, uses in tensors[:1])
 
     def _of_component(self: Evaluator, form: Form, fits: Thunk, frame: Frame) -> Value:
         """softmax(z_i) for component i of softmax(z), where f of the number has no value."""

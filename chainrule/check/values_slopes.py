@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Derivative, Node, Symbol
+from chainrule.check.tree import Apply, Derivative, Node, Symbol
 from chainrule.check.values import Array, Dual, Unknown, Value, array, cells_of, shape_of
 from chainrule.check.values_cells import Cells, Graph
 from chainrule.check.values_frames import Frame
@@ -45,6 +45,27 @@ class Target:
 
 class Slopes:
     """The part of the evaluator that differentiates."""
+
+    def maps(self: Evaluator, node: Node, k: int) -> bool:
+        """Whether a factor, or the one before it, is the derivative of a tensor by a tensor."""
+        for factor in node.args[max(0, k - 1) : k + 1] if isinstance(node, Apply) else ():
+            if not isinstance(factor, Derivative) or factor.top is None:
+                continue
+            form = form_of(factor.top)
+            tensors = self.world.names.tensors(form)[:1] if form is not None else []
+            if form is None or any(self.world.names.program.tensors[t].shape for t, _ in tensors):
+                return True
+        return False
+
+    def operates(self: Evaluator, node: Derivative, rest: tuple[Node, ...],
+                 signs: tuple[str, ...]) -> bool:
+        r"""Whether an operator takes all that stands behind it, as in \nabla_s y \log s."""
+        if node.top is None:
+            return True
+        if not node.bottom or not rest or signs[:1] != ("",) or (
+                node.top.start < node.bottom[-1].end):
+            return False
+        return bool(self.chooser.choose(("operator", node.start, node.end), 2))
 
     def slope(self: Evaluator, node: Derivative, frame: Frame) -> Value:
         """The value of ∂top/∂bottom."""

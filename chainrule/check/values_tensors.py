@@ -93,8 +93,12 @@ def squeezed(a: Value) -> Value:
     return array(plain_shape(a.shape), a.cells) if isinstance(a, Array) else a
 
 
-def products(numbers: Numbers, sign: str, a: Value, b: Value) -> list[Callable[[], Value]]:
-    """What a product of two values may mean, the likeliest first; never empty without `Unknown`."""
+def products(numbers: Numbers, sign: str, a: Value, b: Value, spread: bool | None = False) -> list[
+        Callable[[], Value]]:
+    """What a product of two values may mean, the likeliest first; never empty without `Unknown`.
+
+    With `spread`, a vector behind a matrix may also go with each of its rows; with None, none may.
+    """
     a, b = squeezed(a), squeezed(b)
     if not isinstance(a, Array) or not isinstance(b, Array):
         return [lambda: cellwise(numbers.mul, a, b)]
@@ -119,6 +123,11 @@ def products(numbers: Numbers, sign: str, a: Value, b: Value) -> list[Callable[[
         c = Array((len(a.cells),), a.cells)
         d = Array((len(b.cells),), b.cells)
         found.append(lambda: contraction(numbers, c, d, 1))
+    if spread is not None and {len(a.shape), len(b.shape)} == {1, 2} and (
+            not found or spread or sign in ("odot", "times") or len(a.shape) == 1):
+        first, second = to_rows(a, b)
+        if shape_of(first) == shape_of(second) and (a.shape[-1] == b.shape[-1]):
+            found.append(lambda: cellwise(numbers.mul, first, second))  # to each row
     if not found:
         raise Unknown(f"a product of {shown_shape(a.shape)} and {shown_shape(b.shape)} "
                       "does not fit", "shape")

@@ -61,14 +61,15 @@ from chainrule.check.values_tensors import (
     to_rows,
     transposed,
 )
-from chainrule.check.values_turns import Turns
+from chainrule.check.values_turns import ACROSS, Turns
 from chainrule.check.worlds import Own, Scope, World
 
 _COMPARE: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "=": "eq",
                    "!=": "ne", "~~": "eq"}
 CLASS: Final = re.compile(
-    r"\b(\w'?)\s+(?:is|be|was|=)\s+(?:the\s+)?(?:correct|true|right|actual|target|real|"
-    r"ground[- ]truth)\s+(?:class|label)|(?:correct|true|right|actual|target)\s+(?:class|label)\s+"
+    r"\b(\w'?)\s+(?:is|be|was|=)\s+(?:the\s+)?(?:(?:index|number|label)\s+of\s+(?:the\s+)?)?"
+    r"(?:correct|true|right|actual|target|real|ground[- ]truth)\s+(?:class|label)|"
+    r"(?:correct|true|right|actual|target)\s+(?:class|label)\s+"
     r"(?:is|=|be)\s+(?:class\s+)?(\w'?)\b|\bis\s+(?:of\s+|in\s+)?(?:the\s+)?class\s+(\w'?)\b",
     re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\d+(\.\d*)?([eE][+-]?\d{1,3})?|\.\d+", re.ASCII)
@@ -101,7 +102,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         self.scope = scope
         self.numbers = world.numbers
         self.chooser = chooser
-        self.base = base
+        self.base: int = base
         self.student = student
         self.invented: set[str] = set()
         self.functions: set[str] = set()
@@ -114,6 +115,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         self.examples = False  # whether some label counts examples
         self.spot = 0  # where the name stands that is looked up
         self.turns: dict[tuple[int, int], str] = {}  # which way products lie, by their places
+        self.spreads: set[tuple[int, int]] = set()  # products with a vector for each row
         self.nudges: dict[int, Fraction] = {}  # literals, by their place, that are moved a little
         self.below = 0  # below how many lines of fractions this stands
         self.moves: tuple[Node, ...] = ()  # what differentials are taken of
@@ -322,22 +324,20 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         signs = node.signs if len(node.signs) == len(node.args) else ("", *node.signs)
         args, signs = with_indicators(*with_divergences(
             *self.with_differentials(node.args, signs, frame)))
-        if args is not node.args:
-            node = Apply(node.start, node.end, "product", args, signs)
-        total: Value = None
-        turn = ""
-        sums = False  # whether a row of ones stands before
+        node = node if args is node.args else Apply(node.start, node.end, "product", args, signs)
+        total, turn, sums = None, "", False  # sums: whether a row of ones stands before
         for k, arg in enumerate(args):
-            if isinstance(arg, Derivative) and arg.top is None and k + 1 < len(node.args):
-                rest = Apply(arg.end, node.end, "product", node.args[k + 1 :],
-                             ("", *signs[k + 2 :]))
+            if isinstance(arg, Derivative) and k + 1 < len(node.args) and self.operates(
+                    arg, node.args[k + 1 :], signs[k + 1 :]):
+                own = () if arg.top is None else (arg.top,)
+                rest = Apply(arg.end, node.end, "product", (*own, *node.args[k + 1 :]),
+                             ("",) * len(own) + ("", *signs[k + 2 :]))
                 term = self.value(Derivative(arg.start, node.end, rest, arg.bottom, arg.total),
                                   frame)
                 return term if total is None else self.times(node, k, signs[k], total, term)
             laid = self.behind_name(args[k - 1], total, arg, frame) if k else None
             term = self.value(arg, frame) if laid is None else laid
-            if isinstance(term, bool):
-                term = Fraction(int(term))
+            term = Fraction(int(term)) if isinstance(term, bool) else term
             if row_of_ones(arg) and k + 1 < len(args):
                 sums, total = True, term if total is None else total
                 continue
@@ -355,10 +355,9 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
             before, total = total, self.times(node, k, signs[k], total, term, (turn, other))
             turn = self.product_turn(before, term, turn, other) if signs[k] != "odot" else turn
         self.turns[node.start, node.end] = turn
-        if len(node.args) > 1 and all(s == "*" for s in signs[1:]) and not frame.bound and not any(
-                isinstance(n, Symbol) for n in walk(node)):
-            return self._or_size(node, frame, total)
-        return total
+        numeric = set(signs[1:]) == {"*"} and not frame.bound and not any(
+            isinstance(n, Symbol) for n in walk(node))
+        return self._or_size(node, frame, total) if numeric else total
 
     def _or_size(self, node: Apply, frame: Frame, total: Value) -> Value:
         """98 × 98 × 5 is a number, or the size of something."""
@@ -380,11 +379,15 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         if not isinstance(a, Array) or not isinstance(b, Array):
             return cellwise(self.numbers.mul, a, b)
         what = self._joint(node, k, kind, a, b)
-        options = self.turned_product(kind, a, b, *turns)
-        if options is not None:
+        if (options := self.turned_product(kind, a, b, *turns)) is not None:
             return options[self.chooser.choose((*what, *turns), len(options))]()
-        options = products(self.numbers, kind, a, b)
-        return options[self.chooser.choose(what, len(options))]()
+        here = node.start, node.end
+        options = products(self.numbers, kind, a, b,
+                           None if ACROSS in turns or self.maps(node, k) else here in self.spreads)
+        made = options[self.chooser.choose(what, len(options))]()
+        if len(a.shape) == 1 and isinstance(made, Array) and made.shape == b.shape != a.shape:
+            self.spreads.add(here)  # γ went with each row, so what stands behind may too
+        return made
 
     def _joint(self, node: Apply, k: int, kind: str, a: Array, b: Array) -> Any:
         """What a choice between products is called: those of one kind are taken alike at first."""
@@ -398,7 +401,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         for cell in cells_of(b):
             if self.numbers.close(cell, Fraction(0)):
                 raise Unknown("a division by zero", "domain")
-        return cellwise(self.numbers.div, a, b)
+        return cellwise(self.numbers.div, *to_rows(a, b))
 
     def _fraction(self, node: Apply, frame: Frame) -> Value:
         above, below = node.args

@@ -81,11 +81,13 @@ class Names:
             found.setdefault(self.spelled[("name", name, ""), ()], False)
         digits = "_".join(str(s[1]) for s in subs if s and s[0] in ("n", "s"))
         whole = len(digits) > 0 and all(s and s[0] in ("n", "s") for s in subs)
+        below = [digits, digits.replace("_", "")] if len(subs) > 1 else [digits]  # h1 of net_{h1}
         stems = [f"{name}{label}", f"{name}_{label}"] if label else [name]
         for table, fold in ((self.exact, False), (self.loose, True)):
             for stem in stems:
                 for spelled, uses in (
-                        *([(f"{stem}{digits}", True), (f"{stem}_{digits}", True)] if whole else []),
+                        *((f"{stem}{mid}{under}", True) for under in below if whole
+                          for mid in ("", "_")),
                         (stem, False)):
                     tensor = table.get(spelled.lower() if fold else spelled)
                     if tensor is not None:
@@ -156,6 +158,7 @@ class Scope:
     adjoints: dict[Key, list[tuple[int, int]]] = field(default_factory=dict)  # rows of v̄, places
     flat: set[str] = field(default_factory=set)  # matrices that the paper writes as vectors
     version: int = 0
+    zero: frozenset[str] = frozenset()  # names whose cells the paper counts from 0: out[0, 0]
 
     def add(self, found: Definition) -> None:
         """One more definition; the latest of the same name counts."""

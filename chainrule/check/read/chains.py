@@ -549,12 +549,19 @@ class Cutter:
             token = self.tokens[kept[0]]
             return Side(place, token.text, None, "words")
         reader.depth = 0
+        reader.noted.clear()
         while end - 1 > start and reader.tokens[end - 1].text in ("/",):
             end -= 1
         try:
-            return Side(place, text, reader.whole(start, end))
+            node = reader.whole(start, end)
         except Unreadable as slip:
             return Side(place, text, None, slip.why)
+        for noted in reader.noted:
+            where = Place(noted.start, noted.end)
+            said = self.source[noted.start - self.offset : noted.end - self.offset]
+            if said not in [c.text for c in self.piece.conditions]:
+                self.piece.conditions.append(Condition(where, noted, said, "tail"))
+        return Side(place, text, node)
 
     def _finish_piece(self, k: int) -> None:
         """End the current piece before the token at `k`."""

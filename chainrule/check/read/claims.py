@@ -35,6 +35,7 @@ from chainrule.limits import PAPER_CLAIMS
 
 _SIGN_AT_END: Final = re.compile(r"(=|≡|:=)\s*\Z")
 _COLON: Final = re.compile(r"[$\s)\\\]]{0,6}:(?![=:])[ \t]*([^\n]{0,200}[=→≈≤≥<>])?")
+_WHEN: Final = re.compile(r"[$\s]{0,4}时?[ \t]*(?:[：:，,][ \t]*)?\n")
 _INDEX_LABEL: Final = re.compile(r"\(?\.?\(?([A-Za-z]+|\d+)")
 
 
@@ -146,6 +147,10 @@ class Reader(Prose):
         if (not opening and self.role == "if" and self.joined is False
                 and self.before.strip() in ("and", "or", ", and") and self.local):
             opening = "if"
+        if opening == "if" and piece.signs and self.before.rstrip()[-1:] in tuple("当若果如") and (
+                _WHEN.match(self.text, block.place.end) is None):  # fmt: skip
+            self._emit_conditions([piece])  # 当 $n = i$ 时不为 0: of this sentence alone
+            return
         if piece.signs and opening in ("if", "case", "except") and not piece.aside:
             self._condition(piece, opening, tail)
             return
@@ -238,6 +243,16 @@ class Reader(Prose):
 
     def _chain(self, piece: Piece, opening: str, first: bool, block: Formula) -> None:
         words = _SIGN_AT_END.search(self.before) if first else None
+        above = self._worked_above(piece.signs[0].place.start) if (
+            piece.leads and first and "\n" in self.text[self.begun : self.anchor]) else None
+        if above is not None:
+            draft = self._new([above, *piece.sides[1:]], list(piece.signs))
+            self._start(draft)
+            return
+        beside = first and self.joined and not self.before.strip() and self.last is not None and (
+            not self.last.signs and len(self.last.sides) == 1 and not block.display)
+        if piece.leads and beside and words is None and self.last is not None:  # $K$ = 3
+            self.open = self.last
         if piece.leads and self.open is not None and words is None:
             self._continue(self.open, piece.sides[1:], piece.signs)
             self._conditions_behind(piece)

@@ -33,6 +33,7 @@ class Cursor:
         self.end = len(tokens)
         self.depth = 0
         self.bars: list[str] = []  # the moduli that are open here
+        self.noted: list[Node] = []  # conditions that stand in subscripts
 
     def peek(self, ahead: int = 0) -> Token:
         """A token further on; one of kind "end" behind the last."""

@@ -64,3 +64,4 @@ class Habits:
     negatives: frozenset[str] = frozenset()  # letters that are counted from -1: v-1, v0
     products: frozenset[str] = frozenset()  # QK of plain text, where Q and K are names
     budget: Budget = field(default_factory=Budget)
+    names: frozenset[str] = frozenset()  # net of net_{h1}, in LaTeX: one name, no product

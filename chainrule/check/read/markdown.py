@@ -30,19 +30,31 @@ from chainrule.check.read import layout
 from chainrule.check.read.inline import inline
 from chainrule.check.read.labels import labels, titles
 from chainrule.check.read.lists import Lists
+from chainrule.lang.latex_tokens import words
 from chainrule.limits import PAPER_BLOCKS, PAPER_CELLS
 
 _OPENER: Final = re.compile(
     r"\\\[|\\\(|\$\$|\$|\\begin\{(equation\*?|align\*?|gather\*?|multline\*?|eqnarray\*?|"
     r"displaymath|math|flalign\*?|alignat\*?|aligned|split|cases|[bpvBV]?matrix|array|tabular)\}|\\\$|"
-    r"```[^\n`]{0,80}\n|`[^`\n]{1,200}`|"
+    r"```[^\n`]{0,80}\n|`[^`\n]{1,200}`|<(?P<tag>pre|script|style)\b[^<>\n]{0,200}>|"
     r"\\begin\{(?P<drawn>tikzpicture|tikzcd|forest|lstlisting|verbatim|minted|pgfpicture|comment|"
     r"algorithm\*?|algorithmic|thebibliography)\}")
+_LANGUAGES: Final = words(
+    "python python3 py ipython pycon r julia matlab octave c cpp c++ java javascript js ts bash sh "
+    "shell console scala go rust ruby perl haskell sql json yaml toml html css mermaid dot "
+    "cuda numpy pytorch torch")
 _DRAWN: Final = re.compile(
-    r"\\begin\{(?:tikz|forest|lstlisting|verbatim|minted|pgf|comment|algo|theb)")
+    r"\A\s*(?:```|<(?:pre|script|style)\b)|\\begin\{(?:tikz|forest|lstlisting|verbatim|minted|pgf|comment|algo|theb)")
 _MARKER: Final = re.compile(r"[ \t]*(?:[-*+•—–]|>)(?=[ \t\n]|\Z)[ \t]*")
+_QUOTED: Final = re.compile(r"^[ \t]{0,9}>{1,3}", re.MULTILINE)
 _INDENT: Final = re.compile(r"[ \t]*")
 _HEADING: Final = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+")
+_WHOLE: Final = re.compile(
+    r"[\s*_]{0,4}(?:assignment|homework|hw|problem set|pset|worksheet|sheet|tutorial|lab|tarea|"
+    r"devoir|übungsblatt|exercise sheet|series?)\b", re.IGNORECASE)
+_PARTS: Final = re.compile(
+    r"^#{2,4}[ \t*_]{1,6}(?:(?:question|problem|exercise|task|q|p|ex)\W{0,3})?\d{1,2}(?!\d)",
+    re.IGNORECASE | re.MULTILINE)
 _SECTION: Final = re.compile(
     r"[ \t]*\\(?P<what>(?:sub){0,2}section|chapter|(?:sub)?paragraph)\*?\s?"
     r"\{(?P<said>(?:[^{}\n]|\{[^{}\n]{0,80}\}){0,200})\}")
@@ -114,15 +126,23 @@ def _formulas(text: str, start: int, end: int,
             return found
         token = match.group()
         at = match.end()
+        if token[:3] == "```" and token[3:].split()[:1] and token[3:].split()[0].lower().strip(
+                "{}.,") in _LANGUAGES:  # fmt: skip
+            close = text.find("```", match.end(), end)
+            if close > 0:
+                at = close + 3
+                drawn.append((match.start(), at))
+            continue
         if token[0] == "`" or token == "\\$":
             continue
-        if match["drawn"]:
-            closer = f"\\end{{{match['drawn']}}}"
+        typeset = match["tag"] == "script" and "math/tex" in token
+        if match["drawn"] or (match["tag"] and not typeset):
+            closer = f"\\end{{{match['drawn']}}}" if match["drawn"] else f"</{match['tag']}>"
             close = -1 if closer in never else text.find(closer, match.end(), end)
             if close < 0:
                 never.add(closer)
             else:
-                at = close + len(match["drawn"]) + 6
+                at = close + len(closer)
                 drawn.append((match.start(), at))
             continue
         if token == "$":
@@ -135,6 +155,7 @@ def _formulas(text: str, start: int, end: int,
                 at = closed + 1
             continue
         closer = {"\\[": "\\]", "\\(": "\\)", "$$": "$$"}.get(token, f"\\end{{{match.group(1)}}}")
+        closer = "</script>" if typeset else closer
         if closer in never:
             continue
         close = text.find(closer, match.end(), end)
@@ -149,7 +170,7 @@ def _formulas(text: str, start: int, end: int,
             found.append(_Math(match.start(), stop, match.start(), stop, True))
         else:
             found.append(_Math(match.start(), close + len(closer), match.end(), close,
-                               token != "\\("))
+                               token != "\\(" and not (typeset and "display" not in token)))
         at = close + len(closer)
 
 
@@ -313,9 +334,16 @@ class _Blocks:
             self._words(at, formula.start)
             display = formula.display or whole
             self.found.append(Formula(Place(formula.inner, formula.inner_end),
-                                      self.text[formula.inner : formula.inner_end], display))
+                                      self._source(start, formula), display))
             at = formula.end
         self._words(at, end)
+
+    def _source(self, start: int, formula: _Math) -> str:
+        """What stands in a formula, without the signs that a quotation begins its lines with."""
+        source = self.text[formula.inner : formula.inner_end]
+        if self.text[start : start + 1] == ">" and "\n" in source:
+            return _QUOTED.sub(lambda m: " " * len(m.group()), source)
+        return source
 
     def _lists(self, start: int, at: int, limit: int) -> int:
         r"""Past \\begin{enumerate} and \\item, which count; a label written behind them wins."""
@@ -373,6 +401,9 @@ class _Blocks:
     def _titles(self, at: int, end: int, level: int) -> list[tuple[int, int, str, str]]:
         """A heading's labels; a bare number below a question's heading numbers a part of it."""
         found = list(titles(self.text, at, end))
+        if found and level == 1 and _WHOLE.match(self.text, at, end) and _PARTS.search(
+                self.text, end):  # fmt: skip
+            return []  # Assignment 1, with questions of its own
         if found and found[0][2] == "question":
             bare = self.text[found[0][0]].isdigit()
             if bare and level > self.top:

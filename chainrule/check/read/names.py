@@ -9,7 +9,7 @@ from chainrule.check.read import words as w
 from chainrule.check.read.cursor import Cursor
 from chainrule.check.read.printing import shown
 from chainrule.check.read.tokens import Token
-from chainrule.check.tree import Apply, Bar, Derivative, Matrix, Node, Number, Symbol
+from chainrule.check.tree import Apply, Bar, Derivative, Matrix, Node, Number, Symbol, walk
 
 _INDEX_PAIR: Final = frozenset(a + b for a in "ijklmnpquvcrs" for b in "ijklmnpquvcrs")
 _NO_PAIR: Final = frozenset({"in", "is", "up", "us", "pq", "mm", "cm", "ln", "cs", "pm", "no"})
@@ -84,9 +84,17 @@ class Names(Cursor):
         subs: list[Node] = []
         for first, last in self.commas(start, end):
             if first < last:
-                subs.append(self._subscript(first, last))
+                subs.append(self._without_exception(self._subscript(first, last)))
         found.relation = self.has(start, end, ("rel",))
         found.subs = tuple(subs)
+
+    def _without_exception(self, node: Node) -> Node:
+        r"""\theta_{i \ne k} is \theta_i, where i is not k."""
+        if isinstance(node, Apply) and node.head == "such" and node.signs == ("!=",) and all(
+                isinstance(a, Symbol) for a in node.args):  # fmt: skip
+            self.noted.append(Apply(node.start, node.end, "compare", node.args, node.signs))
+            return node.args[0]
+        return node
 
     def _subscript(self, start: int, end: int) -> Node:
         token = self.tokens[start]
@@ -114,7 +122,8 @@ class Names(Cursor):
             return
         first = self.tokens[start]
         if (braced and base_is_name and first.kind == "open" and first.text in "(["
-                and self.match[start] < end and not self._is_sum(start, end)):  # fmt: skip
+                and self.match[start] < end and not self._is_sum(start, end)
+                and not self._is_worked(start)):  # fmt: skip
             found.label = self.whole(start + 1, self.match[start])
             start = self.match[start] + 1
             if start >= end:
@@ -134,6 +143,11 @@ class Names(Cursor):
         if behind + 1 == end and self.tokens[behind].kind == "num":
             return False  # Z^{[1]2}, the square of Z^{[1]}
         return behind < end and self.tokens[behind].text not in ("T", "top", "'", "intercal")
+
+    def _is_worked(self, start: int) -> bool:
+        """Whether a bracket that is raised is a number to be worked out: w^{(2-1)}."""
+        inside = self.tokens[start + 1 : self.match[start]]
+        return len(inside) > 2 and all(t.kind == "num" or t.text in "+-" for t in inside)
 
     # names
 
@@ -290,7 +304,10 @@ class Names(Cursor):
         if found.primes == 1 and self.plain and isinstance(node, Matrix):
             node = Apply(node.start, found.end, "transpose", (node,))  # of MATLAB
         elif found.primes:
-            raise self.fail("a prime stands behind a bracket")
+            letter = _only_letter(node)
+            if found.primes > 1 or letter is None:
+                raise self.fail("a prime stands behind a bracket")
+            node = Derivative(node.start, found.end, node, (letter,), total=True)
         if found.subs:
             if found.relation or (isinstance(node, (Derivative, Bar))
                                   and not _are_indices(found.subs)):
@@ -347,6 +364,15 @@ def _are_indices(subs: tuple[Node, ...]) -> bool:
                    or (isinstance(p, Number) and p.text.isdigit()) for p in parts):
             return False
     return not (len(subs) == 1 and isinstance(subs[0], Number) and len(subs[0].text) == 1)
+
+
+def _only_letter(node: Node) -> Symbol | None:
+    """The one letter that a formula is of; None where there are several, or none."""
+    found = {n.name: n for n in walk(node) if isinstance(n, Symbol) and n.name not in ("e", "pi")}
+    if len(found) != 1:
+        return None
+    only = next(iter(found.values()))
+    return None if only.subs or only.label is not None else only
 
 
 def called(symbol: Symbol) -> str:

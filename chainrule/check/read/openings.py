@@ -16,15 +16,17 @@ from chainrule.check.read.words import OPENERS
 _CONDITION: Final = re.compile(
     r"(?:\b(?:if|when|whenever|unless|provided(?:\s+that)?|as\s+long\s+as|in\s+case|suppose(?:\s+that)?)"
     r"(?:\s+we\s+have)?|\bfor(?:\s+(?:all|any|every|each|the\s+case|case))?|\bin\s+(?:the\s+)?case(?:\s+of)?"
-    r"|\bcase(?:\s+(?:of|when|where))?)[\s(:,–—-]*\Z", re.IGNORECASE)
+    r"|\bcase(?:\s+(?:of|when|where))?|当(?:且仅当)?|若|如果|假如|\b(?:si|cuando|wenn|falls|für|quand|"
+    r"lorsque|se|quando))[\s(:,–—（：，-]*\Z", re.IGNORECASE)
 _CASE: Final = re.compile(
     r"(?:^|[\n.:;(•*-]\s{0,9})\s{0,9}cases?\s{0,3}(?:\d{1,2}|[ivx]{1,4}|[a-d])?"
     r"\s{0,3}[.:)–—-]?\s{0,3}(?:\(|if|when|where|for)?\s{0,9}\Z", re.IGNORECASE)
 _EXCEPT: Final = re.compile(r"\bexcept(?:\s+(?:when|if|for|where))?[\s(]*\Z", re.IGNORECASE)
-_WHERE: Final = re.compile(r"\b(?:where|with|whereby|wherein)[\s:,(]*\Z", re.IGNORECASE)
+_WHERE: Final = re.compile(r"(?:\b(?:where|with|whereby|wherein|donde|wobei|mit|où|avec|onde|com)|"
+                          r"其中)[\s:,(：，]*\Z", re.IGNORECASE)
 _LET: Final = re.compile(
     r"(?:\b(?:let|let's\s+say|denote(?:\s+by)?|define|we\s+define|put|write|introduce|"
-    r"call|abbreviate)(?:\s+(?:us\s+)?(?:define|denote|also|now|the\s+\w+|a|an))?)[\s:,(]*\Z",
+    r"call|abbreviate|sea|sean|sei|seien|soit|seja)(?:\s+(?:us\s+)?(?:define|denote|also|now|the\s+\w+|a|an))?|令|设|记)[\s:,(：，]*\Z",
     re.IGNORECASE)
 _DEFINED: Final = re.compile(
     r"(?:\bdefinitions?\b[^.]{0,60}|(?<!can be )(?<!alternatively )\bdefined\s+(?:as|by)|"
@@ -132,6 +134,25 @@ _RUN_TURNED: Final = re.compile(
     r"(?<![A-Za-z\\{_])[A-Z]{2}(?=\^T(?![A-Za-z])|ᵀ|\.T(?!\w))", re.ASCII)
 
 
+_SPOKEN_IN: Final = re.compile(
+    r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf|cal|bb|tt)|operatorname\*?|mbox|begin|end|label|tag)\s?"
+    r"\{[^{}]{0,80}\}")
+_WORD: Final = re.compile(r"(?<![A-Za-z\\])(?<!_)(?<!_\{)[A-Za-z]{2,8}(?![A-Za-z])", re.ASCII)
+_NAME: Final = re.compile(r"[A-Z]{2,5}\Z|(?=[a-z]*[aeiou])[a-z]{3}\Z")
+_INDEXED: Final = re.compile(r"[i-nrst]{2,3}\Z")
+
+
+def _names_in(formulas: Iterable[str], alone: set[str]) -> frozenset[str]:
+    """Runs of letters that are one name, net or CE: some letter of them never stands alone."""
+    counts: dict[str, int] = {}
+    for source in formulas:
+        for run in _WORD.findall(_SPOKEN_IN.sub(" ", source)):
+            counts[run] = counts.get(run, 0) + 1
+    return frozenset(run for run, n in counts.items() if n > 1 and _NAME.match(run)
+                     and not _INDEXED.match(run) and not alone.issuperset(run)
+                     and run.lower() not in OPENERS)
+
+
 def habits_of(paper: Paper) -> Habits:
     """What a paper does throughout: functions that it defines, macros, decimal commas."""
     functions: set[str] = set()
@@ -159,11 +180,15 @@ def habits_of(paper: Paper) -> Habits:
         braced += _BRACED_COMMA.search(source) is not None
     macros = macros_of(paper.text) if "\\" in paper.text else {}
     left |= {run for run in runs if not alone.issuperset(run) or run.lower() in OPENERS}
+    names = _names_in((b.source for b in paper.blocks if isinstance(b, Formula)), alone)
+    if "_{in}" in paper.text and "_{out}" in paper.text:  # H_{in} is no H with two indices
+        names |= {"in", "out"}
     negatives = frozenset(found[1] for found in _NEGATIVE.finditer(paper.text)
                           if f"{found[1]}0" in paper.text or f"{found[1]}_0" in paper.text)
     return Habits(frozenset(functions), macros, commas > 0 and points == 0,
                   braced > 0, sure > 0 and points == 0, spaced > 0, negatives,
-                  frozenset(runs - left), Budget())
+                  frozenset(runs - left), Budget(),
+                  names)
 
 
 def _sources(blocks: Iterable[Block]) -> Iterable[str]:

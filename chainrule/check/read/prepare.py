@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from chainrule.check.read import words as w
+from chainrule.check.read.rewrites import rewritten
 from chainrule.check.read.tokens import Token
 from chainrule.lang.latex_tokens import words
 
@@ -23,7 +24,7 @@ _WRAPS: Final = frozenset(w.FONTS - _BOXES - {"overline"})
 def prepared(tokens: Sequence[Token]) -> list[Token]:
     """The tokens without edges, boxes, fonts and halves of split brackets."""
     found = _untagged([t for t in tokens if t.kind != "edge"])
-    return _derivatives(_undecorated(_joined(found)))
+    return _derivatives(rewritten(_undecorated(rewritten(_joined(found)))))
 
 
 def _untagged(tokens: list[Token]) -> list[Token]:
@@ -148,7 +149,7 @@ def _font(out: list[Token | None], place: tuple[int, int], tokens: list[Token],
         token = out[k]
         if token is None:
             continue
-        if token.kind == "num" and lone and bold:
+        if token.kind == "num" and lone and bold and token.text in ("0", "1"):
             out[k] = replace(token, kind="sym", bold=True)
         elif token.kind in ("sym", "word"):
             out[k] = replace(token, bold=bold or token.bold)

@@ -28,12 +28,17 @@ from chainrule.lang.latex_tokens import words
 _LONE_SIGN: Final = re.compile(r"\s*(=|≡|:=|→|⇒|-->|->|=>)\s*\Z")
 _SIGN_AT_END: Final = re.compile(r"(=|≡|:=)\s*\Z")
 _SIGN_AT_START: Final = re.compile(r"\s*(=|≡|:=)\s*")
-_SUMS_UP: Final = re.compile(r"\s*[*_]*(?:so|thus|hence|in summary|in conclusion|overall|finally|"
-                             r"summary|combining|altogether|to sum up|summing up)\b", re.I)
+_SUMS_UP: Final = re.compile(
+    r"\s*[*_]*(?:so|thus|hence|in summary|in conclusion|overall|finally|summary|combining|"
+    r"altogether|to sum up|summing up|insgesamt|zusammen|en resumen|portanto|logo|donc)\b", re.I)
+_SUMS_ALL: Final = re.compile(r"\s*(?:综上|总之|综合)")
 _NEW_SENTENCE: Final = re.compile(
     r"[.;]\s+(?:So|Thus|Hence|Therefore|In summary|Altogether|Together|Overall)\b")
 _OTHERWISE: Final = re.compile(r"\s*(?:and\s+|or\s+)?(?:otherwise|else)\b[\s.:,]*", re.IGNORECASE)
-_DRAWN: Final = re.compile(r"[^\n]{0,200}\\begin\{(?:tikz|forest|lstlisting|verbatim|minted|pgf|"
+_FENCE: Final = re.compile(r"\s*```[^\n]{0,80}\Z")
+_ARITHMETIC: Final = re.compile(r"[ \t]*[-−+(\d][-−+*/×·^().,\d \t]*\Z")
+_DRAWN: Final = re.compile(r"\s*(?:```|<(?:pre|script|style)\b)[^\n]*\n|"
+                          r"[^\n]{0,200}\\begin\{(?:tikz|forest|lstlisting|verbatim|minted|pgf|"
                           r"comment|algo|theb)")
 _FURTHER: Final = re.compile(r"[\s,;.]{0,9}\(?([b-h])\)[\s:]{0,9}\Z")
 _ENOUGH: Final = re.compile(r"(?:\b[^\W\d_]{2,40}[\s,]{1,20}){4}")
@@ -130,6 +135,10 @@ class Prose:
         if _DRAWN.match(text):
             self.harvest.unread.append(Unread(place, text.strip()[:200], "a drawing or a listing"))
             return
+        if _FENCE.match(text):
+            self._break()
+            self.before, self.begun, self.open, self.last = "", place.end, None, None
+            return
         further = _FURTHER.match(text)
         if further is not None and ("part", chr(ord(further[1]) - 1)) in self.path[-1:]:
             self._label("part", further[1])  # (a) x = 1 (b) y = 2
@@ -151,6 +160,8 @@ class Prose:
             if said is not None:
                 start = self._is_something(said, place)
                 text = self.text[start : place.end]
+        if _SUMS_ALL.match(text):
+            self.section, self.local, self.used = [], [], False
         if _SUMS_UP.match(text) and not self.joined:
             self.section = [c for c in self.section if c.origin == "heading"]
         if _NEW_SENTENCE.search(text):
@@ -208,6 +219,28 @@ class Prose:
         if side.node is None and len(self.last.signs) == 1:
             self.last.kind = "definition"
         return end
+
+    def _worked_above(self, end: int) -> Side | None:
+        """The lines of numbers and signs above a leading relation, as its left side."""
+        start = end
+        for line in reversed(self.text[self.begun : end].split("\n")):
+            if line.strip() and not (_ARITHMETIC.match(line) and re.search(r"\d", line)):
+                break
+            if not line.strip() and start < end:
+                break
+            start -= len(line) + 1
+        start = max(start + 1, self.begun)
+        said = self.text[start:end]
+        if "\n" not in said.strip("\n") + "\n" or not re.search(r"\d\D*[-−+*/×·]\D*\d", said):
+            return None
+        shift = len(said) - len(said.lstrip())
+        try:
+            pieces = formula_pieces(" ".join(said.strip().split("\n")), start + shift, self.habits,
+                                    True)[1]
+        except Unreadable:
+            return None
+        good = len(pieces) == 1 and not pieces[0].signs and len(pieces[0].sides) == 1
+        return pieces[0].sides[0] if good else None
 
     def _said_or_read(self, start: int, end: int) -> Side:
         said = self.text[start:end]

@@ -26,6 +26,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*'*\Z", re.ASCII)
 _FENCES: Final = frozenset({"(", ")", "[", "]", "{", "}", "⟨", "⟩", "|", "||", ".", "lfloor",
                             "rfloor", "lceil", "rceil"})
 _ACCENTED: Final = re.compile(r"_?(bar|hat|tilde|dot)(?![A-Za-z0-9])", re.ASCII)
+_DOT: Final = re.compile(r"\.\s?(?:dot|\\mathrm\{dot\}|matmul)\s?(?=\()")
 _OPTION: Final = re.compile(r"\s{0,9}\[([^\[\]\n]{0,80})\]")
 _MODULE: Final = re.compile(r"(?:np|numpy|jnp|math|torch|F|tf|nn|sp|sympy)\.(?=[A-Za-z])", re.ASCII)
 _VOWEL: Final = re.compile(r"[aeiouAEIOU]")
@@ -248,6 +249,13 @@ class Lexer:
             bare = re.sub(r"\\[,;:! ]|\s|\\", "", inside)
             if _NAME.match(bare) or not re.search(r"[A-Za-z]{2}", bare):
                 inside = bare
+            if re.search(r"[_^(]", inside) and not re.search(
+                    r"[A-Za-z]{3}\s|\s[A-Za-z]{2}", inside):  # \mathrm{z(u_o, v_c)}
+                inner = Lexer(inside, self.offset + first, self.habits, self.plain,
+                              self.depth + 1, self.pinned)
+                self.found += inner.tokens()
+                self.at = end
+                return
         self._words(inside, start, end)
 
     def _words(self, inside: str, start: int, end: int) -> None:
@@ -262,7 +270,7 @@ class Lexer:
             self._add("word" if known else "sym", bare, start, end)
         elif bare.replace(" ", "").replace("-", "") in w.FUNCTIONS:
             self._add("word", bare.replace(" ", "").replace("-", ""), start, end)
-        elif re.fullmatch(r"[-\d.,+=<> ]+", bare):
+        elif re.fullmatch(r"[-\d.,+=<> ]+|[A-Za-z]{3,20}\([A-Za-z]\)", bare):
             inner = Lexer(bare, 0, self.habits, self.plain, self.depth + 1,
                           self.pinned or (self.offset + start, self.offset + end))
             self.found += inner.tokens()
@@ -373,7 +381,8 @@ class Lexer:
                 self.at = module.end()
                 return
             self._typed(start, found.end(), run)
-        elif len(run) > 1 and (run in w.FUNCTIONS or (len(run) > 3 and _VOWEL.search(run))):
+        elif len(run) > 1 and (run in w.FUNCTIONS or run in self.habits.names or (
+                len(run) > 3 and _VOWEL.search(run))):
             self._add("word", run, start, found.end())
         elif run.lower() in ("if", "for", "where", "and", "or", "otherwise"):
             self._add("text", run, start, found.end())
@@ -470,8 +479,11 @@ class Lexer:
         elif c in "~$`\"":
             self.at += 1
             self.gap = True
-        elif c == "." and self.plain and re.match(r"\.T\b", self.source[start : start + 3]):
+        elif c == "." and re.match(r"\.T\b", self.source[start : start + 3]) and (
+                self.plain or self.found):
             self._add("op", "^", start, start + 1)
+        elif c == "." and self.found and (dot := _DOT.match(self.source, start)):  # X.dot(W)
+            self._add("times", "dot", start, dot.end())
         elif c == "?":
             self._add("sym", "?", start, start + 1)
         else:
