@@ -178,3 +178,29 @@ def test_a_letter_may_be_another_quantity_under_another_heading() -> None:
     text = "## Convolution\n\n$k = 3$, $o = 8 - k + 1 = 6$\n\n## Pooling\n\n$k = 2$, $o = 7$\n"
     assert verdicts(judged(part, text)) == ["right", "right", "right", "undecided", "undecided"]
     assert verdicts(judged(part, "## Convolution\n\n$k = 2$, $o = 7$\n"))[0] == "wrong"
+
+
+QUOTIENT = Part("quotient", read("input x\na = 1/x\ny = a*exp(1.12)\nq = y + 1\noutput q"),
+                {"x": exact("1.4")})
+
+
+def test_a_name_that_a_paper_sets_itself_is_its_own_in_another_case() -> None:
+    assert verdicts(judged(QUOTIENT, r"Let $Q = a + y$. $Q = 2.9035$"))[-1] == "right"
+    assert verdicts(judged(QUOTIENT, r"Let $Q = a + y$. $Q = 2.9135$"))[-1] == "wrong"
+    assert verdicts(judged(QUOTIENT, r"Let $Q = y + 1$. $Q = 3.1892$"))[-1] == "right"
+
+
+def test_a_product_of_rounded_factors_is_not_called_cut_off() -> None:
+    text = r"$y = a e^{1.12} = 0.7143 \cdot 3.0649 = 2.1892$"
+    found = verdicts(judged(QUOTIENT, text, rounding=Rounding(decimals=4)))
+    assert set(found) == {"right"}
+    assert verdicts(judged(QUOTIENT, "$y = 2.1891$", rounding=Rounding(decimals=4))) == ["wrong"]
+
+
+@pytest.mark.parametrize(("text", "verdict"), [
+    (r"$\frac{1}{1 + e^{(-2.1)}} = 0.8909$", "right"),
+    (r"$\frac{e^{(0.5)}}{2} = 0.8244$", "right"),
+    (r"$\frac{1}{1 + e^{(2)}} = 0.1292$", "wrong"),
+])
+def test_an_exponent_in_brackets_is_no_layer_of_e(text: str, verdict: str) -> None:
+    assert verdicts(judged(QUOTIENT, text)) == [verdict]

@@ -111,6 +111,9 @@ class Compare:
             if all(f == RIGHT for f in found):
                 return HOLDS, ""
             kind = next((f for f in found if f not in (RIGHT, COARSE, CUT)), "")
+            if not kind and COARSE not in found and self._within_literals(
+                    world, left, right, a, b, lmade, rmade, student, shown):
+                return HOLDS, ""  # rounded factors: nobody can tell how their product goes on
             if not kind:
                 return FAILS, next(f for f in found if f != RIGHT)
         if self._within_literals(world, left, right, a, b, lmade, rmade, student, shown):

@@ -60,7 +60,7 @@ class Definer:
         if spelling(form.head[1])[1] == "bar":
             room.scope.adjoints.setdefault((form.head, tuple(map(key, form.subs))), []).append(
                 (head.start, chain[-1].right.place.end))
-        if room.knows(form) or self._moves(room, form):
+        if (room.knows(form) or self._moves(room, form)) and not self._another(room, form, first):
             self._also(room, form, chain, head)
             return
         if first.relation not in ("=", "≡", "is", "≈"):
@@ -110,6 +110,15 @@ class Definer:
         if not task:  # one formula may be wrong; y = f(x_1, x_2) = … sets a task
             return room
         return self.house.open(first.context)
+
+    def _another(self, room: Room, form: Form, claim: Claim) -> bool:
+        """Whether "let Q = …" is no q of the sheet, but a name of the paper's own."""
+        left, right = claim.left.node, claim.right.node
+        if claim.kind != "definition" or left is None or right is None or form.args is not None or (
+                form.subs or form.head[1] in room.names.exact or not room.names.tensors(form)):
+            return False
+        outcome = Trials(room, claim.place.start).test(left, "=", right)
+        return outcome.verdict == FAILS and not outcome.invented
 
     def _each(self, room: Room, chain: list[Claim]) -> None:
         """(x_1, x_2) = (2, 5) says what each of them is."""

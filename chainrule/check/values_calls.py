@@ -66,6 +66,8 @@ class Calls:
             options = [] if is_word(node.label) else self.meanings(inner, frame)
             if options:
                 return options[self.chooser.choose(("name", inner.head, ()), len(options))]()
+        if name == "e" and node.label is not None and not form.subs:  # e^{(-2)} is no layer of e
+            return self._map("exp", self.value(node.label, frame))
         return self.letter(node, form, frame)
 
     def labelled(self: Evaluator, form: Form, frame: Frame) -> Form:
