@@ -22,6 +22,7 @@ from chainrule.check.mistakes_trees import (
     negated,
     number,
     outer,
+    plain_value,
     plus,
     times,
     without,
@@ -289,6 +290,14 @@ def _power(node: Apply) -> Iterator[Edit]:
                        f"2 {said(base)} belongs here, not the square",
                        f"{said(base)} was doubled, not squared")
     else:
+        broken = plain_value(exponent)
+        for step in (-1, 1) if broken is not None and broken.denominator > 1 else ():
+            other = broken + step if broken is not None else Fraction(step)
+            size = half(exponent, abs(other))
+            after = apply(node, "power", base, negated(size) if other < 0 else size)
+            yield Edit("exponent", node, after, 1.4,
+                       f"the exponent of {said(base)} has to be {other}".replace("-", "−"),
+                       f"{said(base)} was taken to the power {other}".replace("-", "−"))
         yield Edit("sign", node, apply(node, "power", base, negated(exponent)), 1.5,
                    f"the exponent of {said(base)} has the wrong sign",
                    hint=f"Check the sign of the exponent of {said(base)}.")

@@ -23,11 +23,13 @@ from chainrule.check.mistakes_counts import counts
 from chainrule.check.mistakes_digits import digits
 from chainrule.check.mistakes_edits import Edit, edits
 from chainrule.check.mistakes_formulas import as_products, formula_of
+from chainrule.check.mistakes_functions import functions
 from chainrule.check.mistakes_inner import inner, points
-from chainrule.check.mistakes_links import links
+from chainrule.check.mistakes_links import is_slope, links
 from chainrule.check.mistakes_missing import missing
 from chainrule.check.mistakes_names import is_bias, renamings, summed_kind, symbol_of
 from chainrule.check.mistakes_numbers import numbers, scaled
+from chainrule.check.mistakes_plain import plain_counts
 from chainrule.check.mistakes_program import flips, programs, winners
 from chainrule.check.mistakes_rounding import rounded
 from chainrule.check.mistakes_rules import wrong_derivatives
@@ -37,12 +39,13 @@ from chainrule.check.mistakes_softmax import by_index, diagonals
 from chainrule.check.mistakes_sums import sums
 from chainrule.check.mistakes_tables import exchanged, is_table, tables
 from chainrule.check.mistakes_trees import bare, outer, swapped, times
+from chainrule.check.mistakes_turned import turned
 from chainrule.check.mistakes_ways import ways
 from chainrule.check.rounding import printed
 from chainrule.check.tree import Apply, Derivative, Integral, Node, Number, Reduce, Symbol, walk
 from chainrule.check.values import Array, Unknown, cells_of
 from chainrule.check.values_frames import Need
-from chainrule.check.values_names import form_of, key, plain_letter
+from chainrule.check.values_names import form_of, key, plain_letter, spelling
 from chainrule.check.verdicts import Mistake
 
 _NAMED: Final = 2
@@ -73,7 +76,8 @@ def explain(case: Case) -> tuple[Mistake, ...]:
         return ()
     found: list[Found] = []
     for detector in _detectors(bench):
-        if detector is programs and any(f.sure and f.cost <= _FAIR for f in found):
+        if detector is programs and any(
+                f.sure and f.cost <= _FAIR and f.kind != "arithmetic" for f in found):
             continue
         bench.refill()
         try:
@@ -150,10 +154,18 @@ def _detectors(bench: Bench) -> tuple[Detector, ...]:
     first = (brackets, links) if numeric else (links,)
     # a formula on the right has the terms that were taken; a number may be a slip of the pen
     early = (ways,) if printed(bench.right) is None and not is_table(bench.right) else ()
-    return (_defined, digits, exchanged, seen, lost, inner, points, sums, *early, *first, dropped,
-            chains, numbers, rounded, scaled, diagonals, slopes, flips, winners, tables, cases,
-            counts, by_index, brackets, ways, some_slopes, _repairs, _collapsed, wrong_derivatives,
-            missing, _done, programs, _itself, _slip)
+    sloped: tuple[Detector, ...] = (slopes, _nothing) if literal(bench.right) else (
+        _nothing, slopes)
+    return (_defined, plain_counts, digits, turned, exchanged, seen, lost, functions, inner, points,
+            sums, *early, *first, *sloped[:1], dropped, chains, numbers, rounded, scaled, diagonals,
+            *sloped[1:], flips, winners, tables, cases, counts, by_index, brackets, ways,
+            some_slopes, _repairs, _collapsed, wrong_derivatives, missing, _done, programs, _itself,
+            _slip)
+
+
+def _nothing(_: Bench) -> Iterator[Found]:
+    """The place of a detector that comes earlier or later."""
+    return iter(())
 
 
 def _bounds(bench: Bench) -> Iterator[Found]:
@@ -265,6 +277,13 @@ def _kind(edit: Edit, bench: Bench) -> str:
     return edit.kind
 
 
+def _derived(bench: Bench) -> bool:
+    """Whether a claim, or what its chain starts from, is a derivative or a v̇ or a v̄."""
+    return any(isinstance(n, Derivative) or (isinstance(n, Symbol) and spelling(n.name)[1] in (
+        "bar", "dot")) for side in (bench.left, bench.case.head) if side is not None
+        for n in walk(side))
+
+
 def _lost(edit: Edit) -> list[Node]:
     """The terms or factors that an edit leaves out."""
     if not isinstance(edit.before, Apply):
@@ -293,6 +312,9 @@ def _done(bench: Bench) -> Iterator[Found]:
             kind = edit.undone or edit.kind
             if kind == "missing-term" and any(is_bias(n) for n in _lost(edit)):
                 kind = "biases"
+            lost = _lost(edit)
+            if kind == "factor" and lost and all(map(is_slope, lost)) and _derived(bench):
+                kind = "inner-derivative"
             yield Found(kind, edit.done, edit.cost + 0.2 + (0.8 if accident and kind not in _CERTAIN
                                                                 else 0.0), False,
                         edit.hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Final
@@ -17,6 +18,7 @@ from chainrule.lang import expr as e
 from chainrule.lang.integers import Integer
 
 _NODES: Final = 80
+_BASES: Final = ("call:log_2", "call:log_10")
 
 
 class _Foreign(Exception):
@@ -117,7 +119,15 @@ def _letter(subscript: Integer, at: Node, letters: dict[str, str]) -> Node:
 
 
 def as_products(node: Node, room: Room) -> Node:
-    """The formula with B(o − d) read as a product, where B is no function but a quantity."""
+    """The formula with B(o − d) read as a product, where B is no function but a quantity.
+
+    A logarithm whose base is a subscript is called log2 or log10, as others write it.
+    """
+    for call in list(walk(node)):
+        if isinstance(call, Apply) and call.head in _BASES:
+            new = replace(call, head=call.head.replace("_", ""))
+            new = replace(new, args=tuple(as_products(a, room) for a in call.args))
+            node = swapped(node, call, new)
     for call in list(walk(node)):
         if not isinstance(call, Apply) or not call.head.startswith("call:") or len(call.args) != 1:
             continue

@@ -32,10 +32,14 @@ _OPERATORS: Final = frozenset({"add", "sub", "mul", "div", "neg"})
 def inner(bench: Bench) -> Iterator[Found]:
     """The derivative ∂q/∂x that a term of the chain rule lacks."""
     variable, dotted = _variable(bench)
-    if (variable is None and dotted is None) or literal(bench.right):
+    if dotted is not None and literal(bench.right):
+        yield from _carried(dotted, bench)
+    if (variable is None and dotted is None) or literal(bench.right) or _added(bench):
         return
     made = [(_far(term, slope), term, slope) for term, letters in _sites(bench.right, ())
             for slope in _slopes(term, letters, variable, dotted, bench)]
+    if dotted is not None:
+        made += [(False, bench.right, slope) for slope in _into(dotted, bench)]
     for _, term, slope in sorted(made, key=lambda m: m[0])[:_TRIED]:
         if any(key(slope) == key(f) for f in factors(term)):
             continue
@@ -53,6 +57,35 @@ def inner(bench: Bench) -> Iterator[Found]:
             shown = slope.args[0] if isinstance(slope, Apply) else slope  # of −∂p/∂a
             yield Found("inner-derivative", f"the inner derivative {said(shown)} is missing "
                         f"behind {said(term)}", 0.7, bench.sure(bench.left, new))
+            return
+
+
+def _added(bench: Bench) -> bool:
+    """Whether adjoints alone are added: then all factors are there, or each is 1."""
+    parts = [bare(t) for _, t in terms(bench.right)]
+    return len(parts) > 1 and all(isinstance(t, Derivative) or (
+        isinstance(t, Symbol) and spelling(t.name)[1] == "bar") for t in parts)
+
+
+def _into(dotted: Symbol, bench: Bench) -> Iterator[Symbol]:
+    """The tangents of what goes into the quantity of a v̇: of what the sheet computes it from."""
+    name = spelling(dotted.name)[0]
+    form = form_of(replace(dotted, name=name))
+    found = bench.room.names.tensors(form) if form is not None else []
+    for read in sorted(bench.room.made.graph.reads.get(found[0][0], ())) if found else ():
+        symbol = spelled(bench, read, dotted)
+        yield replace(symbol, name=dotted.name.replace(name, symbol.name, 1))
+
+
+def _carried(dotted: Symbol, bench: Bench) -> Iterator[Found]:
+    """The tangent of what goes into a function, as it was, for that of what comes out."""
+    mine = bench.value(bench.right)
+    for symbol in _into(dotted, bench):
+        value = bench.value(symbol)
+        if value is not None and all(c not in (0, 1, -1) for c in cells_of(value)) and bench.near(
+                value, mine):
+            yield Found("inner-derivative", f"{said(symbol)} was carried on as it is: the slope "
+                        f"of the function is missing behind it", 0.8, True)
             return
 
 

@@ -359,6 +359,13 @@ def _slopes(bench: Bench) -> Iterator[Found]:
         return
 
 
+def is_slope(node: Node) -> bool:
+    """Whether a formula is the slope of a function as it stands: 1 − h², σ'(z), ∂h/∂z."""
+    node = bare(node)
+    return isinstance(node, Derivative) or _of_tanh(node) is not None or (
+        isinstance(node, Apply) and re.fullmatch(r"call:.*[^']'", node.head) is not None)
+
+
 def _of_tanh(node: Node) -> Node | None:
     """The value h of 1 − h², the slope of tanh in its value."""
     found = terms(node) if isinstance(node, Apply) and node.head == "sum" else []
@@ -371,4 +378,4 @@ def _of_tanh(node: Node) -> Node | None:
     return None
 
 
-__all__ = ["links"]
+__all__ = ["is_slope", "links", "means"]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from chainrule.check.mistakes_bench import Bench, Found, literal, ordinal, said
 from chainrule.check.mistakes_edits import half
-from chainrule.check.mistakes_names import is_bias, symbol_of
+from chainrule.check.mistakes_names import is_bias, is_decay_name, is_penalty, symbol_of
 from chainrule.check.mistakes_pool import Thing, things
 from chainrule.check.mistakes_trees import (
     apply,
@@ -112,7 +112,7 @@ def _named_factor(bench: Bench, quotient: list[list[Any]], pool: list[Thing], of
     if turned_base is not None:
         yield turned_base[0], "log-base", "the factor " + turned_base[1], 0.8
         return
-    if not same or exact is None or (sized and abs(exact) != 1):
+    if not same or exact is None or (sized and abs(exact) not in (1, 2, Fraction(1, 2))):
         return
     exact = exact.limit_denominator(1000)
     if not bench.numbers.close(exact, one):
@@ -179,16 +179,22 @@ def _bracketed(bench: Bench, thing: Thing) -> bool:
 
 
 def _kind_of_factor(thing: Thing, turned: bool, of: Node, what: str) -> str:
-    if thing.kind == "slope" and not turned:
+    if not turned and (thing.kind == "slope" or _half_of_slope(thing.node, of)):
         return "inner-derivative"
     if thing.kind == "size":
         return "batch-mean"
     return "weight-decay" if _decays(thing.node) or (what != "it" and _decays(of)) else "factor"
 
 
+def _half_of_slope(lost: Node, of: Node) -> bool:
+    """Whether a factor and one that is there are the slope h (1 − h) of a sigmoid."""
+    other = key(plus(number(lost, "1"), lost, "-"))
+    return any(key(bare(f)) == other for f in factors(of))
+
+
 def _decays(node: Node) -> bool:
     """Whether a formula has the factor λ of the weight decay."""
-    return any(isinstance(n, Symbol) and full_name(n.name) == "lambda" for n in walk(node))
+    return any(isinstance(n, Symbol) and is_decay_name(full_name(n.name)) for n in walk(node))
 
 
 def _log_base(bench: Bench, plain: set[Any], of: Node) -> tuple[Node, str] | None:
@@ -279,6 +285,7 @@ def _terms(bench: Bench, lefts: list[Value], rights: list[Value],
     gaps = [_gap(bench, a, b) for a, b in zip(lefts, rights, strict=True)]
     if any(g is None for g in gaps):
         return
+    pool = [t for t in pool if key(t.node) != key(bare(bench.left))]
     names = [t for t in pool if t.kind == "name"][:12]
     pairs = [(t,) for t in pool] + [(a, b) for k, a in enumerate(names) for b in names[k + 1 :]]
     for things_ in pairs:
@@ -287,12 +294,19 @@ def _terms(bench: Bench, lefts: list[Value], rights: list[Value],
             continue
         node = things_[0].node if len(things_) == 1 else times(things_[0].node, things_[1].node)
         names_in = {full_name(n.name) for n in walk(node) if isinstance(n, Symbol)}
-        kind = ("weight-decay" if "lambda" in names_in else
+        kind = ("weight-decay" if any(map(is_decay_name, names_in)) or _penalty(node, bench) else
                 "biases" if is_bias(node) and len(things_) == 1 else "missing-term")
         new = plus(bench.right, node, "+" if turn > 0 else "-")
         word = "" if turn > 0 else "−"
         yield from _checked(bench, new, kind, f"the term {word}{said(node)} is missing",
                             1.7 + 0.3 * (len(things_) - 1))
+
+
+def _penalty(node: Node, bench: Bench) -> bool:
+    """Whether a formula is the name of the weight decay."""
+    form = form_of(bare(node))
+    found = bench.room.names.tensors(form) if form is not None else []
+    return bool(found) and is_penalty(found[0][0], bench.room.names.program)
 
 
 def _fills(bench: Bench, gaps: list[Value], things_: tuple[Thing, ...]) -> int:

@@ -14,9 +14,13 @@ from chainrule.check.tree import Apply, Derivative, Node, Number, Reduce, Symbol
 from chainrule.check.values_functions import function_named
 from chainrule.check.values_names import Form, form_of, full_name, key, plain_letter
 from chainrule.check.values_subscripts import constant_index
+from chainrule.lang import expr as expressions
+from chainrule.lang.expr import walk as expression_walk
+from chainrule.lang.program import Program
 
 _MOST: Final = 60
 _BIAS: Final = re.compile(r"^(b|bias|beta|c)(\d|_|$)|bias", re.IGNORECASE)
+_DECAY: Final = re.compile(r"lambda|^(lam|wd|l2)(_|\d|$)|decay|regul", re.IGNORECASE)
 _CHANNELS: Final = re.compile(r"channel|depth|^c_?in|^filters|^kernels", re.IGNORECASE)
 
 
@@ -173,6 +177,8 @@ def _other(node: Symbol, bench: Bench) -> Iterator[Edit]:
         subs = () if uses else node.subs
         for name, near in neighbours(tensor, bench, bool(subs)):
             new = spelled(bench, name, node, subs)
+            if key(new) == key(bare(bench.left)):
+                continue  # it would be defined by itself
             like = form_of(new)
             if like is not None and like.head == form.head and len(like.subs) == 1 and all(
                     constant_index(s) is not None for s in (*like.subs, *form.subs)):
@@ -264,6 +270,42 @@ def is_channels_name(name: str) -> bool:
     return _CHANNELS.search(name) is not None
 
 
+def is_decay_name(name: str) -> bool:
+    """Whether a tensor's name is one for the factor of a weight decay."""
+    return _DECAY.search(name) is not None
+
+
+def is_penalty(name: str, program: Program) -> bool:
+    """Whether a quantity is a weight decay: the squares of parameters, whatever the data are.
+
+    Where all inputs are declared alike it has to have the factor λ.
+    """
+    made = program.definitions()
+    left, met, squares = [name], {name}, False
+    while left:
+        equations = made.get(left.pop(), ())
+        for n in (n for e in equations for n in expression_walk(e.body)):
+            if isinstance(n, expressions.Ref) and n.tensor not in met:
+                met.add(n.tensor)
+                left.append(n.tensor)
+            squares = squares or getattr(n, "function", "") in ("square", "pow")
+    leaves = [n for n in met if n not in made]
+    weights = all(program.tensors[n].role == "parameter" or is_decay_name(n) for n in leaves
+                  if n in program.tensors)
+    return name in made and squares and weights
+
+
+def unsquared(node: Node, bench: Bench) -> Node:
+    """A name that the sheet gives as a square, such as σ², as a name of the program."""
+    if isinstance(node, Apply) and node.head == "power":
+        base = form_of(node.args[0])
+        name = None if base is None else bench.room.names.squares.get(
+            (base.head, tuple(map(key, base.subs))))
+        if name is not None and isinstance(node.args[1], Number) and node.args[1].text == "2":
+            return symbol_of(name, node)
+    return node
+
+
 def functions_in(node: Node) -> list[Apply]:
     """The calls of known functions in a formula."""
     return [n for n in walk(node) if isinstance(n, Apply) and n.head.startswith("call:")
@@ -275,6 +317,6 @@ def variables(node: Node) -> list[Node]:
     return [b for n in walk(node) if isinstance(n, Derivative) for b in n.bottom]
 
 
-__all__ = ["functions_in", "is_bias", "is_bias_name", "is_channels_name", "letters_of",
-           "neighbours", "other_names", "renamings", "spelled", "summed_kind", "symbol_of",
-           "variables"]
+__all__ = ["functions_in", "is_bias", "is_bias_name", "is_channels_name", "is_decay_name",
+           "is_penalty", "letters_of", "neighbours", "other_names", "renamings", "spelled",
+           "summed_kind", "symbol_of", "unsquared", "variables"]

@@ -9,8 +9,19 @@ from typing import Any, Final
 from chainrule.check.judge_words import number_text
 from chainrule.check.mistakes_bench import Bench, Found, literal, said
 from chainrule.check.mistakes_digits import rounded_text
-from chainrule.check.mistakes_names import symbol_of
-from chainrule.check.mistakes_trees import bare, negated, number, outer, swapped
+from chainrule.check.mistakes_formulas import formula_of
+from chainrule.check.mistakes_functions import blur, numeric
+from chainrule.check.mistakes_links import means
+from chainrule.check.mistakes_names import is_bias, is_penalty, symbol_of
+from chainrule.check.mistakes_trees import (
+    bare,
+    factors,
+    negated,
+    number,
+    outer,
+    swapped,
+    terms,
+)
 from chainrule.check.rounding import Printed, printed
 from chainrule.check.tree import Apply, Derivative, Node, Number, Symbol, walk
 from chainrule.check.values import Array
@@ -24,13 +35,16 @@ def scaled(bench: Bench) -> Iterator[Found]:
     shown = printed(bench.right)
     true, mine = bench.value(bench.left), bench.value(bench.right)
     if true is None or mine is None or isinstance(true, Array | bool) or isinstance(
-            mine, Array | bool) or not literal(bench.right) or not bench.spots:
+            mine, Array | bool) or not numeric(bench.right) or not bench.spots:
         return
     x, y = bench.numbers.exactly(true), bench.numbers.exactly(mine)
-    slack = bench.slack or (shown.half * Fraction(101, 100) if shown is not None else Fraction(0))
+    slack = bench.slack or (shown.half * Fraction(101, 100) if shown is not None else
+                            blur(bench, bench.right))
     if x is None or y is None or not slack or len(str(abs(x.numerator))) < 3:
         return
-    for name, m in bench.spots[0].world.sizes.items():
+    sizes = {**{str(m): int(m) for m in means(bench) if m > 2 and m.denominator == 1},
+             **bench.spots[0].world.sizes}
+    for name, m in sizes.items():
         if m > 1 and abs(y - x * m) <= slack * m:
             yield Found("batch-mean", f"this is {m} times the right value: the factor 1/{name} of "
                         f"the mean is missing ({name} = {m})", 0.8, True)
@@ -48,6 +62,7 @@ def numbers(bench: Bench) -> Iterator[Found]:
     if bench.numbers.exactly(true) is None:
         return
     yield from _early(bench, shown)
+    yield from _one_term(bench, shown)
     yield from _copied(bench, shown)
 
 
@@ -115,7 +130,7 @@ def _early(bench: Bench, shown: Printed) -> Iterator[Found]:
         steps = " and ".join(f"{said(n)} to {said(o)}" for n, o in used[:3])
         yield Found("early-rounding", f"it comes from rounding {steps} first", 0.3, True)
         return
-    for found in _all_rounded(bench, shown):
+    for found in (*_all_rounded(bench, shown), *_pieces_rounded(bench, shown)):
         yield found
         return
     for node in _inside(bench):
@@ -159,6 +174,35 @@ def _all_rounded(bench: Bench, shown: Printed) -> Iterator[Found]:
             return
 
 
+def _pieces_rounded(bench: Bench, shown: Printed) -> Iterator[Found]:
+    """The number that comes out of a formula of numbers when these, or its parts, are rounded."""
+    if not numeric(bench.left) or shown.digits < 3:
+        return
+    leaves: list[Node] = [n for n in walk(bench.left)
+                          if isinstance(n, Number) and "." in n.text]
+    calls: list[Node] = [n for n in walk(bench.left)
+                         if isinstance(n, Apply) and n.head.startswith("call:")]
+    sums: list[list[Node]] = [[t for t in n.args if not isinstance(t, Number)] for n in walk(
+        bench.left) if isinstance(n, Apply) and n.head == "sum"]
+    for parts in (leaves, calls, *sums[:2]):
+        for decimals in (3, 2, 1) if 1 <= len(parts) <= _NODES else ():
+            tree, changed = bench.left, False
+            for part in parts:
+                value = bench.value(part)
+                exact = None if value is None or isinstance(value, Array | bool) else (
+                    bench.numbers.exactly(value))
+                if exact is None:
+                    break
+                near = Fraction(round(exact * 10**decimals), 10**decimals)
+                changed = changed or near != exact
+                put = number(part, rounded_text(abs(near), decimals))
+                tree = swapped(tree, part, put if near >= 0 else negated(put))
+            if changed and _gives(bench, tree, shown):
+                yield Found("early-rounding", f"it comes from rounding to {decimals} "
+                            f"decimal{'s' * (decimals > 1)} on the way", 0.8, True)
+                return
+
+
 def _gives(bench: Bench, tree: Node, shown: Printed) -> bool:
     value = bench.value(tree)
     exact = None if value is None or isinstance(value, Array | bool) else (
@@ -175,6 +219,27 @@ def _inside(bench: Bench) -> list[Node]:
 
 
 # --- another quantity's value
+
+def _one_term(bench: Bench, shown: Printed) -> Iterator[Found]:
+    """The value of one term of the sum that is asked for: the other one was not added."""
+    own = formula_of(bench.room, bare(bench.left))
+    parts = terms(own) if own is not None else []
+    if len(parts) != 2 or shown.digits < 3:
+        return
+    for (_, lost), (sign, kept) in (parts, parts[::-1]):
+        value = bench.value(kept)
+        exact = None if value is None or isinstance(value, Array | bool) else (
+            bench.numbers.exactly(value))
+        if exact is None or abs(sign * exact - shown.value) > shown.half * Fraction(101, 100):
+            continue
+        form = form_of(bare(lost))
+        names = bench.room.names.tensors(form) if form is not None else []
+        kind = ("weight-decay" if names and is_penalty(names[0][0], bench.room.names.program) else
+                "biases" if is_bias(lost) and len(factors(lost)) == 1 else "missing-term")
+        yield Found(kind, f"this is {said(kept)} alone: the term {said(lost)} is missing", 0.8,
+                    True)
+        return
+
 
 def _copied(bench: Bench, shown: Printed) -> Iterator[Found]:
     """The value of another quantity of the sheet, or of one that the paper worked out."""

@@ -15,7 +15,13 @@ from fractions import Fraction
 from typing import Final
 
 from chainrule.check.mistakes_bench import Bench, Found, literal
-from chainrule.check.mistakes_names import is_bias_name, is_channels_name, neighbours
+from chainrule.check.mistakes_names import (
+    is_bias_name,
+    is_channels_name,
+    is_decay_name,
+    is_penalty,
+    neighbours,
+)
 from chainrule.check.mistakes_work import Aim, Work, quantity, shown_name, words, work_of
 from chainrule.check.values import Array, Unknown, cells_of, shape_of
 from chainrule.errors import ChainruleError
@@ -270,9 +276,24 @@ def decays(term: Expr, aim: Aim) -> bool:
     """Whether a term is that of the weight decay: it has the factor λ, or is what has it."""
     names = {n.tensor for n in walk(term) if isinstance(n, Ref)}
     made = aim.program.definitions()
-    inner = {n.tensor for name in names for e in made.get(name, ()) for n in walk(e.body)
-             if isinstance(n, Ref)}
-    return "lambda" in names or (len(names) == 1 and "lambda" in inner)
+    inner = [{n.tensor for e in made.get(name, ()) for n in walk(e.body) if isinstance(n, Ref)}
+             for name in names]
+    if any(map(is_decay_name, names)) or (
+            len(names) == 1 and any(map(is_decay_name, inner[0]))):
+        return True
+    tensors = aim.program.tensors
+    through = [tensors[n].adjoint_of for n in names if tensors[n].adjoint_of not in (
+        None, aim.top)]
+    plain = {n for n in names if not tensors[n].adjoint_of}
+    if not through:
+        squared = plain == {aim.bottom} or any(
+            getattr(n, "function", "") in ("square", "pow") for n in walk(term))
+        weights = bool(plain) and all(tensors[n].role == "parameter" for n in plain)
+        return (weights and squared) or (
+            len(plain) == 1 and all(is_penalty(n, aim.program) for n in plain))
+    return all(is_penalty(n or "", aim.program) or any(
+        is_decay_name(r.tensor) for a, t in tensors.items() if t.adjoint_of == n
+        for e in made.get(a, ()) for r in walk(e.body) if isinstance(r, Ref)) for n in through)
 
 
 def _lost_factor(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) -> Found:
@@ -280,7 +301,7 @@ def _lost_factor(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) 
     text = f"the factor {words(lost, aim)} is missing {where}"
     if any(is_channels_name(n) for n in names) and not backward:
         return Found("input-channels", text, cost)
-    if "lambda" in names:
+    if any(map(is_decay_name, names)):
         return Found("weight-decay", text, cost)
     if any(isinstance(n, Apply) and n.function == "ln" and isinstance(n.args[0], Number)
            for n in walk(lost)):
@@ -295,6 +316,8 @@ def _lost_factor(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) 
 def _is_mean(lost: Expr, aim: Aim) -> bool:
     """Whether a factor is one over a size: it has sizes, and no quantity but an adjoint."""
     found = list(walk(lost))
+    if any(getattr(n, "function", "") == "sqrt" for n in found):
+        return False  # the scale of an attention
     return any(isinstance(n, IndexValue) for n in found) and all(
         aim.program.tensors[n.tensor].adjoint_of for n in found if isinstance(n, Ref))
 
@@ -311,9 +334,9 @@ def _is_share(lost: Expr, aim: Aim) -> bool:
 
 def _is_decay(name: str | None, aim: Aim) -> bool:
     """Whether a quantity is the weight decay itself."""
-    return name is not None and any(
-        isinstance(n, Ref) and n.tensor == "lambda"
-        for e in aim.program.definitions().get(name, ()) for n in walk(e.body))
+    return (name is not None and is_penalty(name, aim.program)) or any(
+        isinstance(n, Ref) and is_decay_name(n.tensor)
+        for e in aim.program.definitions().get(name or "", ()) for n in walk(e.body))
 
 
 def _is_count(bench: Bench) -> bool:
@@ -328,7 +351,8 @@ def _lost_term(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) ->
     text = f"the term {words(lost, aim)} was left out {where}"
     if lost == Number(1) and not backward:
         return Found("size-plus-one", f"the + 1 is missing {where}", cost)
-    if names and all(is_bias_name(n) for n in names):
+    alone = isinstance(lost, Ref) and aim.program.tensors[lost.tensor].role == "parameter"
+    if names and (alone or all(is_bias_name(n) for n in names)):
         return Found("biases", text, cost)
     if decays(lost, aim):
         return Found("weight-decay", text, cost - 0.2)

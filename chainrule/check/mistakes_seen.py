@@ -84,7 +84,10 @@ def _turned(bench: Bench) -> Iterator[Found]:
             yield Found("upside-down", f"{said(node)} stands upside down", 0.8, True)
             return
         if node.head == "frac" or (node.head == "product" and "/" in node.signs[-1:]):
+            size = bench.value(node)
             for head, way in (("floor", "down"), ("ceil", "up")):
+                if type(size) is not Fraction or size < 1:
+                    break  # a share is no size
                 new = swapped(bench.left, node, apply(node, head, node))
                 if bench.fits(new, bench.right):
                     yield Found("size-floor", f"{said(node)} was rounded {way}", 0.8, True)

@@ -90,16 +90,17 @@ class _Sums:
         """Some of the contributions of what the claim differentiates by."""
         every = [t for e in self.aim.program.equations if e.target == self.aim.target
                  for t in _split(e)]
-        if self._complete(every):
-            return
         values = [(t, self.values([t])) for t in every[:_WAYS]]
         known = [(t, v) for t, v in values if v is not None]
+        if 1 < len(every) == len(known):
+            yield from self._decay(known)
         if len(every) > _WAYS or len(known) != len(every) or any(
                 _auxiliary(t, self.aim) for t in every):
             known = []
+        if self._complete(every):
+            return
         if len(known) > 1:
             yield from self._subsets(known)
-            yield from self._decay(known)
             yield from self._listed([v for _, v in known], "ways" if not self.shared else "uses")
         whole = self.values(every) if len(every) <= _WAYS else None
         for term in every:
@@ -129,9 +130,9 @@ class _Sums:
     def _decay(self, known: list[tuple[_Term, list[Value]]]) -> Iterator[Found]:
         """All is right but the term of the weight decay."""
         parts = terms(self.bench.right)
-        rest = _total([v for t, v in known if not decays(t.equation.body, self.aim)]) if (
-            2 <= len(parts) <= _WAYS) else None
-        if rest is None or len(rest) == len(known):
+        kept = [v for t, v in known if not decays(t.equation.body, self.aim)]
+        rest = _total(kept) if 2 <= len(parts) <= _WAYS and kept else None
+        if rest is None or len(kept) == len(known):
             return
         for k, (_, term) in enumerate(parts):
             others = [p if s > 0 else negated(p) for j, (s, p) in enumerate(parts) if j != k]

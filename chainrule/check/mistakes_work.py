@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from chainrule.check.judge_words import number_text
 from chainrule.check.mistakes_bench import Bench, Spot, literal, said
-from chainrule.check.mistakes_names import symbol_of
+from chainrule.check.mistakes_names import symbol_of, unsquared
 from chainrule.check.mistakes_trees import bare
 from chainrule.check.tree import Derivative, Node, Symbol
 from chainrule.check.tree import Number as Literal
@@ -93,7 +93,7 @@ def _aimed(bench: Bench, spots: list[Spot], left: Node) -> Aim | None:
     program = bench.room.part.program
     if program is None:
         return None
-    left = _adjoint(left, program)
+    left = _adjoint(unsquared(left, bench), program)
     worlds = [s.world for s in spots]
     names = bench.room.names
     if not isinstance(left, Derivative):
@@ -105,7 +105,7 @@ def _aimed(bench: Bench, spots: list[Spot], left: Node) -> Aim | None:
         return Aim(program, name, [dict(w.inputs) for w in worlds], () if uses else form.subs)
     if left.top is None or len(left.bottom) != 1:  # ∇f does not say by what
         return None
-    top, bottom = form_of(left.top), form_of(left.bottom[0])
+    top, bottom = (form_of(unsquared(bare(n), bench)) for n in (left.top, left.bottom[0]))
     if top is None or bottom is None or top.subs:
         return None
     below = names.tensors(bottom)
