@@ -39,9 +39,9 @@ without a name has no detector of its own.
 The sheets are of two sets. The names were improved looking at mistakes drawn from the first set
 with other seeds. The second set
 ({second})
-was written afterwards, by somebody who had not seen the detectors: at first 78% of its mistakes were
-named rightly. Then the detectors of the weakest kinds were made more general, without looking at
-that set's mistakes. Beneath the table of mistakes are the numbers of each set.
+was written afterwards, by somebody who had not seen the detectors: at first 78% of its mistakes
+were named rightly. Then the detectors of the weakest kinds were made more general, without looking
+at that set's mistakes. Beneath the table of mistakes are the numbers of each set.
 """
 
 
