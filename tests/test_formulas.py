@@ -5,6 +5,7 @@ against the cell-by-cell evaluator and against the formula with its sizes as nam
 against central differences, along random directions: of a wrong cell nothing stays hidden there.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -16,12 +17,13 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.diff.forward import jvp
 from chainrule.diff.reverse import vjp
-from chainrule.errors import DomainError
+from chainrule.errors import ChainruleError, DomainError
 from chainrule.evaluate.cells import evaluate_cells
 from chainrule.evaluate.naive import passes
 from chainrule.evaluate.reference import run
 from chainrule.evaluate.values import Sizes
 from chainrule.formulas import LAYERS, LIBRARY, program_of
+from chainrule.formulas.calls import read
 from chainrule.formulas.template import name_on_axis
 from chainrule.lang.expr import Apply, Reduce, Ref, Select, walk
 from chainrule.lang.functions import FUNCTIONS
@@ -308,3 +310,12 @@ def test_at_a_corner_the_derivative_lies_between_the_one_sided_ones(name):
              "max_pool1d", "adaptive_max_pool1d", "global_max_pool", "l1", "hinge"])
 def test_the_corners_are_really_met(name):
     assert at_corners(SMALLEST[name])[1]
+
+
+def test_a_function_of_a_number_is_a_number():
+    made = read("input x; a = sigmoid(1); b = tanh(-1); c = relu(0.5); y = a*x + b + c")
+    found = run(made, {"x": 2.0})
+    wanted = 2/(1 + math.exp(-1)) + math.tanh(-1) + 0.5
+    assert float(found["y"]) == pytest.approx(wanted)
+    with pytest.raises(ChainruleError, match="whole tensors"):
+        read("y = softmax(1)")

@@ -91,8 +91,15 @@ def _plain(g: Cursor, opened: int) -> bool:
     """Whether nothing but names, settings and calls stands between the brackets."""
     if not _scalar(g.texts[opened - 1]):
         return True
-    return all(g.kinds[k] in ("name", ",", "(", ")", "=", "number", "-")
-               for k in range(opened, g.closes[opened] + 1))
+    inside = range(opened, g.closes[opened] + 1)
+    return all(g.kinds[k] in ("name", ",", "(", ")", "=", "number", "-") for k in inside) and not (
+        any(g.kinds[k] == "number" and _alone(g, k) for k in inside))  # relu(0.5) is a number
+
+
+def _alone(g: Cursor, k: int) -> bool:
+    """Whether a number, with its sign, is an argument."""
+    before = k - 1 if g.kinds[k - 1] != "-" else k - 2
+    return g.kinds[before] in ("(", ",") and g.kinds[k + 1] in (",", ")")
 
 
 def _scalar(name: str) -> bool:
