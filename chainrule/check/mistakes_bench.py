@@ -29,6 +29,7 @@ from chainrule.check.rounding import (
     RIGHT,
     Printed,
     compared,
+    printed,
     printed_cells,
     rounded_literals,
 )
@@ -36,7 +37,7 @@ from chainrule.check.sheet import Part, Rounding
 from chainrule.check.tree import Apply, Integral, Matrix, Node, Number, Reduce, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
 from chainrule.check.values_frames import Chooser, Need, readings
-from chainrule.check.values_names import plain_letter, primed_apart
+from chainrule.check.values_names import key, plain_letter, primed_apart
 from chainrule.check.worlds import World, flat
 from chainrule.document.mathtree import text as math_text
 from chainrule.errors import ChainruleError
@@ -138,6 +139,15 @@ class Bench:
             self.value(self.left)
             if self.operations > _HEAVY:
                 del self.spots[2:]
+
+    def written(self, left: Node) -> Iterator[Node]:
+        """The formulas that the paper has rightly given for a quantity."""
+        for judged in self.case.judged:
+            claim = judged.claim
+            if judged.verdict == "right" and claim.right.node is not None and (
+                    claim.left.node is not None and key(claim.left.node) == key(left)) and (
+                    printed(claim.right.node) is None):
+                yield claim.right.node
 
     def refill(self) -> None:
         """Allow as much work again, to the next detector, while there is any left."""
@@ -254,10 +264,10 @@ class Bench:
         """Whether an entry is right, rounded as it is printed."""
         if self.numbers.close(true, shown):
             return True
-        printed = printed_cells(self.right)
-        if printed is None or not k < len(printed):
+        cells = printed_cells(self.right)
+        if cells is None or not k < len(cells):
             return False
-        return compared(self.numbers, true, printed[k], self.case.trials.rule) in (RIGHT, COARSE)
+        return compared(self.numbers, true, cells[k], self.case.trials.rule) in (RIGHT, COARSE)
 
     # --- trials
 

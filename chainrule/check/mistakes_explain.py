@@ -352,13 +352,7 @@ def _sources(bench: Bench) -> list[Node]:
             if len(d.form.subs) == len(form.subs) and all(
                     key(a) == key(b) for a, b in zip(d.form.subs, form.subs, strict=True)):
                 found.append(d.body)
-    for judged in bench.case.judged:
-        claim = judged.claim
-        if judged.verdict == "right" and claim.right.node is not None and (
-                claim.left.node is not None and key(claim.left.node) == key(left)) and (
-                printed(claim.right.node) is None):
-            found.append(claim.right.node)
-    return found[:3]
+    return [*found, *bench.written(left)][:3]
 
 
 def _defined(bench: Bench) -> Iterator[Found]:

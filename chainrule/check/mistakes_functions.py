@@ -20,7 +20,7 @@ from chainrule.check.mistakes_work import Work, shown_name, work_of
 from chainrule.check.rounding import Printed, printed, rounded_literals
 from chainrule.check.tree import Apply, Derivative, Node, Number, Symbol, walk
 from chainrule.check.values import Array, cells_of
-from chainrule.check.values_names import form_of, key
+from chainrule.check.values_names import form_of
 from chainrule.lang import expr as expressions
 from chainrule.lang.expr import Expr, transform
 from chainrule.lang.expr import walk as expression_walk
@@ -125,13 +125,7 @@ def _sources(bench: Bench) -> list[Node]:
     own = formula_of(bench.room, left) if form_of(left) is not None else None
     if own is not None:
         found.append(own)
-    for judged in bench.case.judged:
-        claim = judged.claim
-        if judged.verdict == "right" and claim.right.node is not None and (
-                claim.left.node is not None and key(claim.left.node) == key(left)) and (
-                printed(claim.right.node) is None):
-            found.append(claim.right.node)
-    return found[:_SOURCES]
+    return [*found, *bench.written(left)][:_SOURCES]
 
 
 def numeric(node: Node) -> bool:

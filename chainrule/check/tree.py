@@ -16,7 +16,7 @@ Heads of `Apply`, beyond those of `latex_tree`:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -129,6 +129,24 @@ def unremarked(node: Node) -> Node:
     return node
 
 
+def joined(args: tuple[Node, ...], signs: tuple[str, ...],
+           join: Callable[[Node, Node], Node | None]) -> tuple[tuple[Node, ...], tuple[str, ...]]:
+    """The factors of a product and their signs, those that `join` makes one of joined.
+
+    It is asked for each factor that stands behind another with no sign between them.
+    """
+    found: list[Node] = []
+    kept: list[str] = []
+    for arg, sign in zip(args, signs, strict=True):
+        one = join(found[-1], arg) if found and sign == "" else None
+        if one is not None:
+            found[-1] = one
+        else:
+            found.append(arg)
+            kept.append(sign)
+    return (args, signs) if len(found) == len(args) else (tuple(found), tuple(kept))
+
+
 def opposite(condition: Node | None) -> Node | None:
     """The comparison that holds where this one does not; None for what is no comparison of two."""
     if isinstance(condition, Apply) and condition.head == "compare" and len(
@@ -139,6 +157,6 @@ def opposite(condition: Node | None) -> Node | None:
 
 __all__ = [
     "OPPOSITE", "Apply", "Bar", "Choice", "Derivative", "Extra", "Integral", "Item", "Limit",
-    "Matrix", "Node", "Number", "Reduce", "Remark", "Symbol", "opposite", "parts", "unremarked",
-    "walk",
+    "Matrix", "Node", "Number", "Reduce", "Remark", "Symbol", "joined", "opposite", "parts",
+    "unremarked", "walk",
 ]  # fmt: skip

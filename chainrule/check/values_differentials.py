@@ -17,7 +17,17 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Apply, Derivative, Node, Number, Reduce, Symbol, unremarked, walk
+from chainrule.check.tree import (
+    Apply,
+    Derivative,
+    Node,
+    Number,
+    Reduce,
+    Symbol,
+    joined,
+    unremarked,
+    walk,
+)
 from chainrule.check.values import Dual, Unknown, Value, array, cells_of, shape_of
 from chainrule.check.values_names import form_of, key, plain_letter
 
@@ -118,19 +128,8 @@ class Differentials:
         """Factors in which d and what stands behind it are one, where d is no name of its own."""
         if len(args) < 2 or not any(map(is_d, args)):
             return args, signs
-        found: list[Node] = []
-        kept: list[str] = []
-        for arg, sign in zip(args, signs, strict=True):
-            if found and is_d(found[-1]) and sign == "":
-                node = self._differential(found[-1], arg, self.known(found[-1], frame))
-                if node is not None:
-                    found[-1] = node
-                    continue
-            found.append(arg)
-            kept.append(sign)
-        if len(found) == len(args):
-            return args, signs
-        return tuple(found), tuple(kept)
+        return joined(args, signs, lambda d, arg: (
+            self._differential(d, arg, self.known(d, frame)) if is_d(d) else None))
 
     def _differential(self: Evaluator, d: Node, arg: Node, known: bool) -> Node | None:
         """What d and the factor behind it are together; None where d is only a letter.

@@ -11,7 +11,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Apply, Matrix, Node, Remark, Symbol
+from chainrule.check.tree import Apply, Matrix, Node, Remark, Symbol, joined
 from chainrule.check.values import Array, Unknown, Value, cells_of, plain_shape, shape_of
 from chainrule.check.values_names import Form, form_of, full_name, key
 from chainrule.check.values_subscripts import constant_index
@@ -49,18 +49,13 @@ def is_divergence(name: str) -> bool:
 def with_divergences(args: tuple[Node, ...], signs: tuple[str, ...]) -> tuple[
         tuple[Node, ...], tuple[str, ...]]:
     """Factors in which K and L(p, q) are KL(p, q)."""
-    found: list[Node] = []
-    kept: list[str] = []
-    for arg, sign in zip(args, signs, strict=True):
-        if isinstance(arg, Apply) and arg.head == "call:L" and len(arg.args) == 2 and found and (
-                sign == "") and _is_k(found[-1]):
-            found[-1] = Apply(found[-1].start, arg.end, "call:KL", arg.args)
-            continue
-        found.append(arg)
-        kept.append(sign)
-    if len(found) == len(args):
-        return args, signs
-    return tuple(found), tuple(kept)
+    def join(before: Node, arg: Node) -> Node | None:
+        if isinstance(arg, Apply) and arg.head == "call:L" and len(arg.args) == 2 and (
+                _is_k(before)):
+            return Apply(before.start, arg.end, "call:KL", arg.args)
+        return None
+
+    return joined(args, signs, join)
 
 
 def counts_examples(node: Node, names: Names) -> bool:

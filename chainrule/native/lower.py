@@ -158,7 +158,7 @@ class KernelCode(Expressions):
             value = self.e.builder.trunc(value, ir.VectorType(I32, count) if count > 1 else I32)
         found = self.reached(Ref(equation.target, equation.subscripts), stored, site)
         pointer = self.pointers[equation.target]
-        if found is not None and not self.leaves(equation.subscripts, stored.shape):
+        if found is not None:
             slope = self.slope(found, site)
             address = self.e.at(pointer, self.cells(found, site, mask), kind)
             if (slope == 0 and self.lanes == 1) or slope == 1:

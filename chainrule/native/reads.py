@@ -148,14 +148,6 @@ class Reads:
                 return scope[key]
         return None
 
-    def leaves(self, subscripts: Sequence[Integer], shape: Sequence[int]) -> bool:
-        """Whether a subscript may be outside its axis."""
-        for s, size in zip(subscripts, shape, strict=True):
-            ends = span(s, self.extents, self.below)
-            if ends is None or ends[0] < 0 or ends[1] >= size:
-                return True
-        return False
-
     def locate(self, subscripts: Sequence[Integer], stored: Storage, site: Site,
                mask: ir.Value | None) -> tuple[ir.Value, ir.Value | None]:
         """Cells at computed subscripts, moved inside where they leave, and where they do not."""
