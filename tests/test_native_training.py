@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +48,12 @@ def wide() -> Any:
     return nn.Network(body, 70, loss="CrossEntropyLoss", training=True), (70,), 5
 
 
+def learned() -> Any:  # a first matrix that is larger than the batch, neurons no multiple of a line
+    body = nn.Sequential(nn.Linear(70, 37), nn.Sigmoid(), nn.Linear(37, 21, bias=False),
+                         nn.Tanh(), nn.Linear(21, 5))
+    return nn.Network(body, 70, loss="CrossEntropyLoss", training=True), (70,), 5
+
+
 def large_images(between: Any = None) -> Any:
     body = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1), *([between] if between else []), nn.ReLU(),
@@ -73,7 +83,7 @@ def pair(make: Any, optimiser: str, threads: int, dtype: str = "float64",
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("optimiser", ["momentum", "adam"])
-@pytest.mark.parametrize("make", [perceptron, images, normalised, wide])
+@pytest.mark.parametrize("make", [perceptron, images, normalised, wide, learned])
 def test_ten_steps_go_as_the_reference_goes(make: Any, optimiser: str, threads: int) -> None:
     step, native, reference, data = pair(make, optimiser, threads)
     starts = np.arange(10) * 5 % 26
@@ -83,6 +93,65 @@ def test_ten_steps_go_as_the_reference_goes(make: Any, optimiser: str, threads: 
     np.testing.assert_allclose(found[step.loss], wanted[step.loss], 1e-9)
     for name, value in reference.state.items():
         np.testing.assert_allclose(native.state[name], value, 1e-7, 1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("cache", [4_000, 1 << 20])
+def test_threads_share_neurons_where_each_should_keep_its_weights(
+        cache: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = replace(runtime.host(), cache_bytes=cache)
+    monkeypatch.setattr(runtime, "host", lambda: machine)
+    step, native, reference, data = pair(learned, "momentum", threads)
+    shared = native.machinery.plan.shared
+    own = {"dense1", "sigmoid1", "dense1_bar", "dense1_W_bar", "dense1_W_new", "dense1_b_new"}
+    assert own <= shared.columns.keys()
+    starts, rates = np.arange(10) * 2, {step.rate: np.full(10, 0.05)}
+    for _ in range(2):
+        found = native.run(data, starts, None, rates)
+        wanted = reference.run(data, starts, None, rates)
+    np.testing.assert_allclose(found[step.loss], wanted[step.loss], 1e-9)
+    for name, value in reference.state.items():
+        np.testing.assert_allclose(native.state[name], value, 1e-7, 1e-9, err_msg=name)
+
+
+def test_nobody_waits_between_steps_where_each_keeps_its_weights() -> None:
+    _, native, _, _ = pair(learned, "momentum", 2)
+    assert native.machinery.plan.shared.flows
+    _, native, _, _ = pair(images, "momentum", 2)  # all read what each has written
+    assert not native.machinery.plan.shared.flows
+
+
+def test_the_threads_stand_by_and_end_with_the_runner() -> None:
+    step, native, _, data = pair(wide, "sgd", 3)
+    rates = {step.rate: np.full(2, 0.1)}
+    before = threading.active_count()
+    for pause in (0.0, 0.0, 0.1):  # after the last one they have gone to sleep
+        native.run(data, np.array([0, 6]), None, rates)
+        time.sleep(pause)
+    assert threading.active_count() == before + 2
+    native.run(data, np.array([0, 6]), None, rates)
+    del native
+    gc.collect()
+    for _ in range(100):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.05)
+    assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_that_is_forked_off_has_threads_of_its_own() -> None:
+    step, native, reference, data = pair(wide, "sgd", 2)
+    starts, rates = np.array([0, 6]), {step.rate: np.full(2, 0.1)}
+    native.run(data, starts, None, rates)
+    wanted = [reference.run(data, starts, None, rates)[step.loss] for _ in range(2)][1]
+    child = os.fork()
+    if not child:
+        loss = native.run(data, starts, None, rates)[step.loss]
+        os._exit(0 if np.allclose(loss, wanted) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    np.testing.assert_allclose(native.run(data, starts, None, rates)[step.loss], wanted, 1e-9)
 
 
 def test_examples_are_taken_in_the_order_given() -> None:

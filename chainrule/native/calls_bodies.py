@@ -122,9 +122,9 @@ class Tables:
         self.stored, self.places, self.dtype = stored, places, dtype
         self.width, self.check = width, check
         self.table = ir.GlobalVariable(module, POINTER, "table")
-        kinds = [POINTER, POINTER, I64, POINTER, I64, POINTER]
-        self.steps = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "steps")
-        self.state = ir.GlobalVariable(module, POINTER, "state")  # flag, meeting, start
+        self.lead = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "lead")
+        self.post = ir.GlobalVariable(module, POINTER, "post")
+        self.flag = ir.GlobalVariable(module, POINTER, "flag")
         self.whole = direct(inputs, outputs, stored)
 
     def run(self, e: Emitter, given: Mapping[str, ir.Value],
@@ -150,11 +150,9 @@ class Tables:
     def computed(self, e: Emitter, fresh: Mapping[str, ir.Value]) -> ir.Value:
         """All kernels called, the results copied out; whether all is well."""
         b = e.builder
-        flag, meeting, start = (b.gep(self.state, [e.integer(8 * k)], source_etype=I64)
-                                for k in range(3))
-        b.store(e.integer(0), flag)
-        b.call(self.steps, [self.table, flag, e.integer(0), meeting, e.integer(1), start])
-        inside = b.icmp_signed("==", b.load(flag, typ=I64), e.integer(0))
+        b.store(e.integer(0), self.flag)
+        b.call(self.lead, [self.post])
+        inside = b.icmp_signed("==", b.load(self.flag, typ=I64), e.integer(0))
         well = b.and_(inside, b.call(self.after(), []))
         for face in self.outputs:
             if face.shape and face.name not in self.whole:

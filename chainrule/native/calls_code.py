@@ -32,7 +32,6 @@ REFUSED: Final = object()
 """What code gives where it does not compute: arguments of other kinds, numbers not finite."""
 
 _SMALL: Final = 1 << 20  # cells of all tensors together: under a millisecond or so
-_WORDS: Final = 24  # of the state: three counters, each on a line of the cache
 
 
 class Direct:
@@ -74,7 +73,7 @@ class Waiting:
         tables.after()
         self.whole = _unshared(tables.whole, machinery)
         self._library = Library(object_code(str(module)), ["before", "after"], {
-            **c_symbols(), **_memory(machinery, np.zeros(_WORDS, np.int64))})
+            **c_symbols(), **_memory(machinery)})
         kind = ctypes.CFUNCTYPE(ctypes.c_uint8)
         self._before = kind(self._library.address("before"))
         self._after = kind(self._library.address("after"))
@@ -148,11 +147,11 @@ def code_for(program: Program, sizes: Mapping[str, int], tree: Tree, dtype: str,
     cells = sum(s.cells for s in machinery.plan.stored.values())
     if head is None or threads > 1 or cells > _SMALL:
         return Waiting(machinery, inputs, outputs, tree, check)
-    state = np.zeros(_WORDS, np.int64)
+    start = np.zeros(1, np.int64)
+    machinery.asked(start)
     body = _tables(module, machinery, inputs, outputs, check)
-    steps = {"steps": machinery.library.address("steps")}
     return Direct(EntryCode(module, head, inputs, outputs, tree, body), module,
-                  {**_memory(machinery, state), **steps}, (machinery, state))
+                  _memory(machinery), (machinery, start))
 
 
 def face(program: Program, name: str, dtype: str) -> Face:
@@ -169,8 +168,10 @@ def _tables(module: ir.Module, machinery: Machinery, inputs: Sequence[Face],
                   machinery.dtype, target(machinery.dtype).width, check)
 
 
-def _memory(machinery: Machinery, state: np.ndarray) -> dict[str, int]:
-    return {"table": machinery.table.ctypes.data, "state": state.ctypes.data}
+def _memory(machinery: Machinery) -> dict[str, int]:
+    arrays = {"table": machinery.table, "post": machinery.post, "flag": machinery.flag}
+    return {**{name: a.ctypes.data for name, a in arrays.items()},
+            "lead": machinery.library.address("lead")}
 
 
 def _unshared(names: set[str], machinery: Machinery) -> set[str]:

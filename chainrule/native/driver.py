@@ -1,11 +1,17 @@
 """The driver: many steps in one call, with no Python in between.
 
-`steps(table, flag, thread, meeting, count, starts)` runs `count` steps as one of the threads. In
-each, every kernel is called with pointers to its tensors. A pointer is the tensor's place in the
-table, moved: by rows of the data set to where the step's examples start, by the number of the step
-where there is a value for each step, by the number of the thread where each thread has its own.
-Between phases all threads meet at a barrier: a counter that each raises by one and then watches,
-spinning for a while and then letting others run.
+`steps(thread, post)` runs steps as one of the threads; how many and on what stands in the `post`,
+a row of numbers (`BELL`, …). In each, every kernel is called with pointers to its tensors. A
+pointer is the tensor's place in the table, moved: by rows of the data set to where the step's
+examples start, by the number of the step where there is a value for each step, by the number of the
+thread where each thread has its own. Between phases all threads meet at a barrier: a counter that
+each raises by one and then watches, spinning for a while and then letting others run. Behind the
+last step all of them have met.
+
+`lead(post)` is what the first thread does: it rings the bell and runs the steps.
+`attend(post, thread, heard)` is what each other does: whenever the bell has been rung more often
+than it heard, it runs the steps too; after a while in which nothing rings, it returns how often it
+heard the bell.
 """
 
 from __future__ import annotations
@@ -14,12 +20,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
 from llvmlite import ir
 
 from chainrule.native.emitter import I32, I64, POINTER
 from chainrule.native.share import EACH, ONE, ROWS, Share
 
+BELL, TABLE, FLAG, MEETING, COUNT, STARTS = 0, 8, 9, 10, 11, 12  # where what stands in the post
+_POST: Final = 16
 _SPINS: Final = 4000  # looks at the counter before the processor is offered to others
+_OFFERS: Final = 2000  # of the processor, until a thread that is not needed goes to sleep
+
+
+def new_post() -> np.ndarray:
+    """A post: how often the bell was rung, in a line of its own, and what the steps are given."""
+    return np.zeros(_POST, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +69,30 @@ class Calls:
 
 
 def drive(module: ir.Module, calls: list[list[Calls]],
-          pointers: Mapping[str, Pointer], threads: int) -> ir.Function:
-    """Write `steps` for phases of kernels, each with how it is shared."""
-    return _Driver(module, calls, pointers, threads).emit()
+          pointers: Mapping[str, Pointer], threads: int, flows: bool = False) -> ir.Function:
+    """Write `lead` and `attend` for phases of kernels, each with how it is shared.
+
+    With `flows` nobody has to wait between two steps.
+    """
+    steps = _Driver(module, calls, pointers, threads, flows).emit()
+    if threads > 1:
+        _attend(module, steps)
+    return _lead(module, steps, threads)
 
 
 class _Driver:
     def __init__(self, module: ir.Module, calls: list[list[Calls]],
-                 pointers: Mapping[str, Pointer], threads: int) -> None:
+                 pointers: Mapping[str, Pointer], threads: int, flows: bool) -> None:
         self.module, self.calls, self.pointers, self.threads = module, calls, pointers, threads
-        kinds = [POINTER, POINTER, I64, POINTER, I64, POINTER]
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "steps")
-        self.table, self.flag, self.thread, self.meeting, self.count, self.starts = (
-            self.function.args)
+        self.flows = flows
+        kind = ir.FunctionType(ir.VoidType(), [I64, POINTER])
+        self.function = ir.Function(module, kind, "steps")
+        self.thread, post = self.function.args
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.table, self.flag, self.meeting, self.starts = (
+            self.b.load(_slot(self.b, post, k), typ=POINTER)
+            for k in (TABLE, FLAG, MEETING, STARTS))
+        self.count = self.b.load(_slot(self.b, post, COUNT), typ=I64)
         self.numbers = {name: k for k, name in enumerate(pointers)}
 
     def emit(self) -> ir.Function:
@@ -87,11 +112,13 @@ class _Driver:
         for phase in self.calls:
             for run in phase:
                 self.run(run, fixed, bounds, step, start)
-            if self.threads > 1:
+            if self.threads > 1 and not (self.flows and phase is self.calls[-1]):
                 b.call(self.barrier(), [self.meeting])
         step.add_incoming(b.add(step, ir.Constant(I64, 1)), b.block)
         b.branch(head)
         b.position_at_end(done)
+        if self.threads > 1 and self.flows:
+            b.call(self.barrier(), [self.meeting])
         b.ret_void()
         return self.function
 
@@ -173,7 +200,6 @@ class _Driver:
             return found
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [POINTER]), "meet")
         function.attributes.add("noinline")
-        yielding = ir.Function(self.module, ir.FunctionType(I32, []), "sched_yield")
         b = ir.IRBuilder(function.append_basic_block())
         counter = function.args[0]
         many = ir.Constant(I64, self.threads)
@@ -193,12 +219,58 @@ class _Driver:
         looks.add_incoming(more, wait)
         b.cbranch(b.icmp_unsigned("<", looks, ir.Constant(I64, _SPINS)), spin, rest)
         b.position_at_end(rest)
-        b.call(yielding, [])
+        b.call(_yielding(self.module), [])
         looks.add_incoming(ir.Constant(I64, 0), rest)
         b.branch(spin)
         b.position_at_end(done)
         b.ret_void()
         return function
+
+
+def _slot(b: ir.IRBuilder, post: ir.Value, k: int) -> ir.Value:
+    return b.gep(post, [ir.Constant(I64, k)], source_etype=I64)
+
+
+def _lead(module: ir.Module, steps: ir.Function, threads: int) -> ir.Function:
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "lead")
+    b, post = ir.IRBuilder(function.append_basic_block()), function.args[0]
+    if threads > 1:
+        b.atomic_rmw("add", _slot(b, post, BELL), ir.Constant(I64, 1), "release")
+    b.call(steps, [ir.Constant(I64, 0), post])
+    b.ret_void()
+    return function
+
+
+def _attend(module: ir.Module, steps: ir.Function) -> None:
+    function = ir.Function(module, ir.FunctionType(I64, [POINTER, I64, I64]), "attend")
+    post, thread, before = function.args
+    entry, look, work, wait, more, offer, done = (
+        ir.IRBuilder(function.append_basic_block(n))
+        for n in ("entry", "look", "work", "wait", "more", "offer", "done"))
+    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+    entry.branch(look.block)
+    heard, looks, offers = look.phi(I64), look.phi(I64), look.phi(I64)
+    rung = look.load_atomic(_slot(look, post, BELL), "acquire", 8, typ=I64)
+    look.cbranch(look.icmp_signed(">", rung, heard), work.block, wait.block)
+    work.call(steps, [thread, post])
+    again = work.add(heard, one)
+    work.branch(look.block)
+    looked = wait.add(looks, one)
+    wait.cbranch(wait.icmp_signed("<", looked, ir.Constant(I64, _SPINS)), look.block, more.block)
+    more.cbranch(more.icmp_signed("<", offers, ir.Constant(I64, _OFFERS)), offer.block, done.block)
+    offer.call(_yielding(module), [])
+    offered = offer.add(offers, one)
+    offer.branch(look.block)
+    for values, block in (((before, zero, zero), entry), ((again, zero, zero), work),
+                          ((heard, looked, offers), wait), ((heard, looks, offered), offer)):
+        for phi, value in zip((heard, looks, offers), values, strict=True):
+            phi.add_incoming(value, block.block)
+    done.ret(heard)
+
+
+def _yielding(module: ir.Module) -> ir.Function:
+    found = module.globals.get("sched_yield")
+    return found or ir.Function(module, ir.FunctionType(I32, []), "sched_yield")
 
 
 __all__ = ["EACH", "ONE", "ROWS", "Code", "Pointer", "drive"]

@@ -23,32 +23,56 @@ from chainrule.native.blas import factors
 from chainrule.native.kernels import affine, extent_of, references, slopes
 from chainrule.native.winners import lands
 
+LINE: Final = 16  # cells of a line of a cache
 _USED: Final = 0.7  # of a vector's lanes, where a matrix is turned for it
 _FOLDED: Final = 2.5  # adding up a vector's lanes takes as long as so many products of vectors
 
 
 def laid_out(program: Program, width: int, fixed: Collection[str] = (),
              rows: Collection[tuple[str, int]] = (),
-             same: Mapping[str, str] | None = None,
-             cache: int = 1 << 18) -> tuple[Program, dict[str, int]]:
+             same: Mapping[str, str] | None = None, cache: int = 1 << 18,
+             given: Mapping[str, int] | None = None) -> tuple[Program, dict[str, int]]:
     """The program (with copies where two orders are wanted) and each tensor's innermost axis.
 
     Tensors in `fixed` keep the order of their axes; `rows` are axes of examples, which stay
     outermost; `same` says which tensors have the memory of which others, and so their order.
-    `cache` is how many numbers a core's own cache holds.
+    `cache` is how many numbers a core's own cache holds, `given` the innermost axes of tensors that
+    have no choice.
     """
-    return _Layout(program, width, fixed, rows, same or {}, cache).run()
+    return _Layout(program, width, fixed, rows, same or {}, cache, given or {}).run()
+
+
+def unshared(columns: Mapping[str, int], program: Program, rows: Collection[tuple[str, int]],
+             threads: int, same: Mapping[str, str], parts: Collection[str]) -> dict[str, int]:
+    """Innermost axes of the tensors that threads share by `columns`: each has lines of its own.
+
+    If the axis that is shared lay innermost, every row would have a line of the cache that two
+    threads write to. Where the examples lie innermost instead, they do so in all matrices.
+    """
+    shapes = {name: [size.constant or 0 for size in t.shape]
+              for name, t in program.tensors.items()}
+    found = {}
+    for name, axis in columns.items():
+        shape = shapes[name]
+        begins = {shape[axis] * t // threads % LINE for t in range(threads)}
+        if len(shape) > 1 and axis == len(shape) - 1 and any(begins):
+            found[name] = max((k for k in range(axis)), key=lambda k: shape[k])
+    if any((name, axis) in rows for name, axis in found.items()):
+        found |= {name: axis for name, axis in rows if program.tensors[name].role == "computed"
+                  and len(shapes[name]) == (3 if name in parts else 2)}
+    return found | {old: found[new] for new, old in same.items() if new in found}
 
 
 class _Layout:
     def __init__(self, program: Program, width: int, fixed: Collection[str],
-                 rows: Collection[tuple[str, int]], same: Mapping[str, str], cache: int) -> None:
+                 rows: Collection[tuple[str, int]], same: Mapping[str, str], cache: int,
+                 given: Mapping[str, int]) -> None:
         self.rows, self.same, self.cache = rows, same, cache
         self.width = width
         self.tensors = dict(program.tensors)
         self.program = program
         self.fixed = set(fixed)
-        self.last: dict[str, int] = {}
+        self.last = dict(given)
         for name in fixed:
             if self.tensors[name].shape:
                 self.last[name] = len(self.tensors[name].shape) - 1

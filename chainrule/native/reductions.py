@@ -102,6 +102,9 @@ class Reductions(Reads):
                      sums: _Sums) -> None:
         """One run along a vector: several vectors at once, single ones, the lanes left over."""
         extent, width = extent_of(along), self.width
+        if along.name == self.kernel.shard:
+            self.part_of_vectors(e, along, sites, under, sums)
+            return
         at = 0
         for streams in dict.fromkeys((len(sums.slots[0]), 1)):
             step = width * streams
@@ -131,6 +134,27 @@ class Reductions(Reads):
             self.scopes.pop()
             self.lanes, self.tail = 1, None
 
+    def part_of_vectors(self, e: Reduce | ArgReduce, along: Range, sites: list[Site],
+                        under: Masks, sums: _Sums) -> None:
+        """A thread's part of a run along a vector: whole vectors, then the lanes left over."""
+        b, width = self.e.builder, self.width
+        left = b.srem(b.sub(self.high, self.low), self.e.integer(width))
+        whole = b.sub(self.high, left)
+
+        def vector(i: ir.Value, tail: ir.Value | None = None) -> None:
+            self.lanes, self.tail = width, tail
+            self.scopes.append({})
+            there = [{**s, along.name: self.place(i, 0, True)} for s in sites]
+            values = self.term(e, there, [self.e.both(m, tail) for m in under])
+            sums.add(values if tail is None else [
+                self.e.select(tail, v, self.e.zero(self.e.spread(v, width))) for v in values])
+            self.scopes.pop()
+            self.lanes, self.tail = 1, None
+
+        self.e.loop(self.low, whole, width, vector)
+        on = b.icmp_signed("<", self.e.counting(width), self.e.spread(left, width))
+        self.e.if_(b.icmp_signed(">", left, self.e.integer(0)), lambda: vector(whole, on))
+
     def along(self, e: Reduce | ArgReduce, ranges: Sequence[Range],
               sites: list[Site]) -> Range | None:
         """The index of a sum whose neighbours may be added at once, if there is one."""
@@ -140,7 +164,7 @@ class Reductions(Reads):
         best: tuple[float, Range] | None = None
         for r in ranges:
             extent = extent_of(r)
-            if extent < 4 or r.name == self.kernel.shard:
+            if extent < 4:
                 continue
             cost = 0.0
             for ref in refs:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import astuple, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,20 @@ from chainrule.lang.program import Program
 from chainrule.native import blas
 from chainrule.native.arrange import Target
 from chainrule.native.concrete import concrete
-from chainrule.native.driver import Calls, Code, Pointer, drive
+from chainrule.native.crew import Crew
+from chainrule.native.driver import (
+    BELL,
+    COUNT,
+    FLAG,
+    MEETING,
+    STARTS,
+    TABLE,
+    Calls,
+    Code,
+    Pointer,
+    drive,
+    new_post,
+)
 from chainrule.native.elementary import Elementary, bind_libm
 from chainrule.native.emitter import I32, I64, REAL
 from chainrule.native.kernels import Kernel
@@ -72,10 +84,10 @@ class Machinery:
         self.slots = {name: Slot(*map(_frozen, fields))
                       for name, fields in json.loads(head).items()}
         bind_libm()
-        self.library = Library(code, ["steps"], {**c_symbols(), **blas.symbols()})
-        kinds = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
-                 ctypes.c_int64, ctypes.c_void_p]
-        self.function = ctypes.CFUNCTYPE(None, *kinds)(self.library.address("steps"))
+        names = ["lead", "attend"] if threads > 1 else ["lead"]
+        self.library = Library(code, names, {**c_symbols(), **blas.symbols()})
+        self.lead = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("lead"))
+        self.crew: Crew | None = None
         self.arrays = self._memory()
         self.table = np.zeros(len(self.slots), np.uintp)
         self.places = {name: k for k, name in enumerate(self.slots)}
@@ -83,6 +95,9 @@ class Machinery:
             self.table[self.places[name]] = flat.ctypes.data
         self.flag = np.zeros(8, np.int64)
         self.meeting = np.zeros(8, np.int64)
+        self.post = new_post()
+        self.post[[TABLE, FLAG, MEETING]] = [
+            a.ctypes.data for a in (self.table, self.flag, self.meeting)]
 
     @cached_property
     def plan(self) -> Plan:
@@ -120,18 +135,34 @@ class Machinery:
 
     def run(self, starts: np.ndarray) -> bool:
         """Run a step for each start, by all threads; whether nothing was read outside."""
+        if not len(starts):
+            return True
         self.flag[0] = 0
-        self.meeting[0] = 0
-        arguments = (self.table.ctypes.data, self.flag.ctypes.data)
-        more = (self.meeting.ctypes.data, len(starts), starts.ctypes.data)
-        others = [threading.Thread(target=self.function, args=(*arguments, k, *more), daemon=True)
-                  for k in range(1, self.threads)]
-        for thread in others:
-            thread.start()
-        self.function(*arguments, 0, *more)
-        for thread in others:
-            thread.join()
+        self.asked(starts)
+        if self.threads > 1:
+            self._called().call(int(self.post[BELL]) + 1)
+        self.lead(self.post.ctypes.data)
         return not self.flag[0]
+
+    def asked(self, starts: np.ndarray) -> None:
+        """Put down what the next run is to do; the array has to stay until it is done."""
+        self.post[[COUNT, STARTS]] = len(starts), starts.ctypes.data
+
+    def _called(self) -> Crew:
+        """The other threads; they keep what they need, and no more than that."""
+        if self.crew is None or not self.crew.here:
+            kinds = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+            function = ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(self.library.address("attend"))
+            self.post[BELL] = self.meeting[0] = 0
+            self.crew = Crew(self.threads - 1, partial(
+                _attend, function, self.post, self.library, self.meeting))
+        return self.crew
+
+
+def _attend(function: Callable[..., int], post: np.ndarray, library: object, meeting: object,
+            thread: int, heard: int) -> int:
+    """What a thread of the crew does; `library` has its code."""
+    return function(post.ctypes.data, thread, heard)
 
 
 def batches(program: Program) -> list[str]:
@@ -187,7 +218,7 @@ def module_of(made: Plan, pointers: Mapping[str, Pointer], dtype: str, width: in
                 code.emit()
                 calls.append((code, share))
             phases[-1].append(Calls(calls, run_of.chunk))
-    drive(module, phases, pointers, threads)
+    drive(module, phases, pointers, threads, made.shared.flows)
     return module
 
 

@@ -19,20 +19,20 @@ from chainrule.lang.expr import (
     Range,
     Reduce,
     Ref,
+    at_indices,
     transform,
 )
 from chainrule.lang.integers import constant, index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
 from chainrule.native.arrange import Arrangement, Target, arranged
-from chainrule.native.blas import Product, product, rest_of
+from chainrule.native.blas import Product, factors, product, rest_of
 from chainrule.native.fuse import Group, grouped, inlined, unseen
 from chainrule.native.kernels import Kernel, Storage, references, shape_of, storage
-from chainrule.native.layout import laid_out, margins
+from chainrule.native.layout import LINE, laid_out, margins, unshared
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 Call = tuple[Kernel | Product, Share]
 _SAME: Final = 512  # cells from one line of a cache to the next one that takes its place, or half
-_LINE: Final = 16  # cells
 
 
 @dataclass(slots=True)
@@ -74,7 +74,8 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     fixed = {name for name, _ in examples}
     found = shared(program, examples, threads, {*same.values()}, cache=target.cache)
     rows = axes_of_examples(found.program, examples)
-    turned, last = laid_out(found.program, target.width, fixed, rows, same, target.cache)
+    given = unshared(found.columns, found.program, rows, threads, same, found.parts)
+    turned, last = laid_out(found.program, target.width, fixed, rows, same, target.cache, given)
     if turned is not found.program or last:
         found = shared(turned, examples, threads, {*same.values()}, True, target.cache, last)
     for new, old in same.items():  # one memory, one order
@@ -86,6 +87,8 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
              if t.kind == "integer" and t.below is not None and t.below.constant is not None}
     kept = {*program.outputs, *program.inputs, *(n for pair in program.updates for n in pair)}
     maker = _Maker(found, stored, replace(target, threads=threads), threads, below)
+    maker.rejoin()
+    found = maker.found
     groups = [maker.groups(phase, same) for phase in found.phases]
     unseen([g for phase in groups for g in phase], found.program, kept)
     phases = [maker.runs(phase) for phase in groups]
@@ -122,12 +125,43 @@ class _Maker:
         self.found, self.stored, self.target, self.threads = found, stored, target, threads
         self.below = below
         self.count = 0
+        self.rejoined: set[int] = set()
 
     def groups(self, phase: list[int], same: Mapping[str, str]) -> list[Group]:
         """The equations of a phase, those together that share a loop nest."""
         equations, shares = self.found.program.equations, self.found.shares
         alone = {k for k in phase if self.product(equations[k], shares[k])}
         return grouped(phase, self.found.program, shares, self.found.needs, alone, same)
+
+    def rejoin(self) -> None:
+        """Put what a product is added to into its sum, where our own loops are to do it.
+
+        Then nothing is written in between, and what follows is done before it is written.
+        """
+        equations, shares = list(self.found.program.equations), self.found.shares
+        phases = []
+        for phase in self.found.phases:
+            kept = list(phase)
+            for k in phase:
+                e = equations[k]
+                rest = [j for j in kept if j < k and equations[j].target == e.target]
+                if not (e.accumulate and e.plain and len(rest) == 1 and shares[rest[0]].how
+                        == shares[k].how and factors(e.body)) or self.product(e, shares[k]):
+                    continue
+                other = equations[rest[0]]
+                between = kept[kept.index(rest[0]):kept.index(k)]
+                if other.accumulate or not other.plain or any(
+                        rest[0] in self.found.needs[j] for j in between):
+                    continue
+                names = {n.plain or "": s for n, s in zip(
+                    other.subscripts, e.subscripts, strict=True)}
+                body = Apply("add", (at_indices(other.body, names), e.body))
+                equations[k] = replace(e, body=body, accumulate=False)
+                kept.remove(rest[0])
+                self.rejoined.add(k)
+            phases.append(kept)
+        self.found = replace(self.found, phases=phases, program=replace(
+            self.found.program, equations=tuple(equations)))
 
     def product(self, e: Equation, share: Share) -> Product | None:
         """The matrix product that an equation is, if it is one that BLAS does better."""
@@ -159,7 +193,7 @@ class _Maker:
         for group in groups:
             share, e = group.share, group.equations[0]
             together = share.how == ROWS and product(e, self.stored, share.index) is None and (
-                not share.partial or _adds(e))
+                not share.partial or _adds(e)) and group.numbers[0] not in self.rejoined
             if together and (not waiting or waiting[0].share.extent == share.extent):
                 waiting.append(group)
                 continue
@@ -307,7 +341,7 @@ def _storages(program: Program, last: Mapping[str, int],
         order = [*(k for k in range(len(shape)) if k != axis), *([axis] if shape else [])]
         room = around.get(name)
         if room is None and name not in kept and len(shape) > 1 and shape[axis] % _SAME == 0:
-            room = [(0, _LINE if k == axis else 0) for k in range(len(shape))]
+            room = [(0, LINE if k == axis else 0) for k in range(len(shape))]
         found[name] = storage(shape, order, _kind(program, name), room)
     return found
 

@@ -9,8 +9,8 @@ loss; each thread takes a part of it. Four things can happen to an equation:
   for the threads, and an equation `Σ_t` follows. That equation, like an optimiser's step, has no
   examples: its first index is what is shared out. So is that of W̄ itself where W̄ is larger than
   what it is made from: then everybody reads all examples and writes some rows of W̄;
-- it is a product with a matrix larger than the cache: each thread computes some columns for all
-  examples, so that it reads only its part of the matrix;
+- it belongs to a product with a matrix that each thread should keep a part of for itself: then each
+  computes some columns for all examples (`columns`);
 - it is small and the same for everybody: each thread computes it for itself.
 
 A kernel has to wait for a meeting of all threads (a barrier) only if it reads what another thread
@@ -29,11 +29,9 @@ from typing import Final
 from chainrule.lang.expr import Expr, Range, Reduce, Ref, free_indices, transform, walk
 from chainrule.lang.integers import Integer, constant, index
 from chainrule.lang.program import Equation, Program, Tensor, fresh
-from chainrule.native.blas import factors
-from chainrule.native.kernels import extent_of, references, shape_of
+from chainrule.native.columns import READ, Axis, by_columns, cells
+from chainrule.native.kernels import extent_of, references
 
-Axis = tuple[str, int]  # a tensor's axis
-_READ: Final = 0.25  # what reading a cell that nobody writes costs, next to one of another thread
 _SMALL: Final = 64  # cells that each thread may as well compute for itself
 
 ROWS, SPLIT, EACH, ONE = "rows", "split", "each", "one"
@@ -56,7 +54,10 @@ class Share:
 
 @dataclass(slots=True)
 class Shared:
-    """A program whose equations are shared out; `phases` has their numbers, barriers between."""
+    """A program whose equations are shared out; `phases` has their numbers, barriers between.
+
+    With `flows` a thread that has ended its part of a step may begin the next one at once.
+    """
 
     program: Program
     shares: list[Share]
@@ -64,6 +65,8 @@ class Shared:
     private: set[str] = field(default_factory=set)  # each thread has its own
     parts: set[str] = field(default_factory=set)  # one block a thread, read by all
     needs: list[set[int]] = field(default_factory=list)  # what each equation comes after
+    columns: dict[str, int] = field(default_factory=dict)  # tensors shared by an axis of their own
+    flows: bool = False
 
 
 def shared(program: Program, examples: Collection[Axis], threads: int,
@@ -77,13 +80,16 @@ def shared(program: Program, examples: Collection[Axis], threads: int,
     """
     rows = axes_of_examples(program, examples)
     if threads > 1 and not again:
-        program = in_parts(program, rows, threads)
+        program = in_parts(program, rows, threads, by_columns(program, rows, threads, cache))
         rows = axes_of_examples(program, examples)
-    work = _Sharing(program, rows, threads, kept, cache, last or {})
+    columns = by_columns(program, rows, threads, cache)
+    work = _Sharing(program, rows, threads, kept, columns, last or {})
     shares = [work.share(e) for e in program.equations]
     phases = work.phases(shares)
+    flows = not any(work.conflict(k, j, shares)
+                    for last in phases[-1:] for j in last for k in phases[0])
     return Shared(program, shares, phases, work.private, work.parts,
-                  [work.needs(k) for k in range(len(shares))])
+                  [work.needs(k) for k in range(len(shares))], columns, flows)
 
 
 def axes_of_examples(program: Program, start: Collection[Axis]) -> set[Axis]:
@@ -110,16 +116,27 @@ def example_indices(e: Equation, rows: Collection[Axis]) -> set[str]:
             if (ref.tensor, axis) in rows and s.plain is not None}
 
 
-def in_parts(program: Program, rows: Collection[Axis], threads: int) -> Program:
-    """Reductions over the examples in two steps: each thread's own rows, then the threads."""
+def column_indices(e: Equation, columns: Mapping[str, int]) -> set[str]:
+    """The indices of an equation's sums that run along what threads share by columns."""
+    return {s.plain for r in references(e) if r.tensor in columns and (
+        s := r.subscripts[columns[r.tensor]]).plain is not None} - {r.name for r in e.ranges}
+
+
+def in_parts(program: Program, rows: Collection[Axis], threads: int,
+             columns: Mapping[str, int] | None = None) -> Program:
+    """Reductions over what threads share in two steps: each thread's own part, then the threads.
+
+    That are the examples, and the axes of `columns`; not where each thread has some of the sums.
+    """
+    columns = columns or {}
     tensors = dict(program.tensors)
     equations: list[Equation] = []
     for e in program.equations:
         names = example_indices(e, rows)
-        if any(s.plain in names for s in e.subscripts) or e.accumulate or (
-                names and not _fewer(e, program)):
-            equations.append(e)
-            continue
+        if any(s.plain in names for s in e.subscripts) or e.accumulate:
+            names = column_indices(e, columns) if e.plain else set()
+        if e.target in columns or not _fewer(e, program):
+            names = set()
         sizes = {r.name: r.size for r in e.ranges}
 
         def part(node: Expr, e: Equation = e, names: set[str] = names,
@@ -149,20 +166,17 @@ def _fewer(e: Equation, program: Program) -> bool:
     A part is written and read, as large as the target. The other way, each thread has some rows of
     the target and reads the others' operands.
     """
-    operands = sum(_cells(program, r.tensor) * (
-        1 if program.tensors[r.tensor].role == "computed" else _READ) for r in references(e))
-    return 2 * _cells(program, e.target) <= operands or not any(
+    operands = sum(cells(program, r.tensor) * (
+        1 if program.tensors[r.tensor].role == "computed" else READ) for r in references(e))
+    return 2 * cells(program, e.target) <= operands or not any(
         extent_of(r) > 1 for r in e.ranges)
-
-
-def _cells(program: Program, name: str) -> int:
-    return math.prod(shape_of(program, name))
 
 
 class _Sharing:
     def __init__(self, program: Program, rows: set[Axis], threads: int,
-                 kept: Collection[str], cache: int, last: Mapping[str, int]) -> None:
-        self.last = last
+                 kept: Collection[str], columns: Mapping[str, int],
+                 last: Mapping[str, int]) -> None:
+        self.last, self.columns = last, columns
         self.program, self.rows, self.threads = program, rows, threads
         self.kept = {*kept, *program.outputs, *program.inputs,
                      *(new for _, new in program.updates)}
@@ -172,32 +186,6 @@ class _Sharing:
         self.reads = [references(e) for e in program.equations]
         self.writes = Counter(e.target for e in program.equations)
         self.accesses = [self.touched(k) for k in range(len(self.reads))]
-        self.columns = self.by_columns(cache) if threads > 1 else {}
-
-    def by_columns(self, cache: int) -> dict[str, int]:
-        """Targets of products with a matrix beyond the cache: the axis that this one shares.
-
-        By examples each thread would read all of the matrix; by that axis it reads its part.
-        """
-        found: dict[str, int] = {}
-        for e in self.program.equations:
-            product = factors(e.body)
-            if product is None or not e.plain or _partial(e, self.threads, self.program):
-                continue
-            large, small = sorted(product[2:], key=lambda r: -_cells(self.program, r.tensor))
-            if _cells(self.program, large.tensor) <= max(cache, 2 * _cells(
-                    self.program, small.tensor)) or large.outside is not None:
-                continue
-            theirs = {s.plain for s in large.subscripts}
-            axis = next((k for k, s in enumerate(e.subscripts) if s.plain in theirs
-                         and (e.target, k) not in self.rows), None)
-            if axis is not None:
-                found[e.target] = axis
-        for e in self.program.equations:
-            if e.target in found and (not e.plain or e.subscripts[found[e.target]].plain not in {
-                    r.name for r in e.ranges if extent_of(r) >= self.threads}):
-                del found[e.target]
-        return found
 
     def touched(self, k: int) -> list[tuple[str, Ref, bool]]:
         """What an equation touches: the tensor's name, the cells, whether they are written."""
@@ -213,6 +201,13 @@ class _Sharing:
         if e.target in self.columns:
             name = e.subscripts[self.columns[e.target]].plain
             return next(Share(SPLIT, r.name, extent_of(r)) for r in e.ranges if r.name == name)
+        if self.threads > 1 and _partial(e, self.threads, self.program):
+            names = column_indices(e, self.columns)
+            for node in walk(e.body):
+                for r in node.indices if isinstance(node, Reduce) else ():
+                    if r.name in names:
+                        self.parts.add(e.target)
+                        return Share(SPLIT, r.name, extent_of(r), partial=True)
         names = example_indices(e, self.rows)
         for r in e.ranges:
             if r.name in names and any(s.plain == r.name for s in e.subscripts):
@@ -264,18 +259,23 @@ class _Sharing:
              shares: list[Share]) -> list[list[int]]:
         """With some equations just before they are first needed.
 
-        Those that read nothing, zeros to add to and constants; and those that are shared out like
-        the one that needs them, such as a gradient and the optimiser's step, which become one.
+        Those that read next to nothing that is computed beside them, such as zeros to add to; and
+        those that are shared out like the one that needs them, such as a gradient and the
+        optimiser's step, which become one.
         """
         for k in [k for phase in phases for k in phase][::-1]:
             here = next(p for p in phases if k in p)
             first = next((j for phase in phases for j in phase if k in before[j]), None)
-            if first is None or (self.reads[k] and (
-                    first in here or not shares[k].how == shares[first].how == SPLIT
-                    or shares[k].extent != shares[first].extent)):
+            if first is None:
                 continue
             there = next(p for p in phases if first in p)
-            if any(j != k and self.conflict(j, k, shares) for j in there):
+            alike = (shares[k].how == shares[first].how == SPLIT
+                     and shares[k].extent == shares[first].extent)
+            loose = here is not there and all(
+                len(r.subscripts) < 2 for r in self.reads[k]
+                if any(self.program.equations[j].target == r.tensor for j in here))
+            if not (alike or loose) or any(
+                    j != k and self.conflict(j, k, shares) for j in there):
                 continue
             here.remove(k)
             there.insert(there.index(first), k)
@@ -308,7 +308,7 @@ class _Sharing:
         if first.partial or second.partial:
             if one.tensor in self.parts:
                 return first.partial and second.partial and one.tensor == two.tensor
-            if first.how != ROWS or second.how != ROWS:
+            if first.how not in (ROWS, SPLIT) or second.how not in (ROWS, SPLIT):
                 return False
         if not first.index or not second.index or first.extent != second.extent:
             return False
