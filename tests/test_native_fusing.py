@@ -302,3 +302,22 @@ def test_rows_with_room_behind_them_hold_what_they_should(threads: int) -> None:
     code = agree(p, threads=threads, N=5, V=7, U=512, K=3)
     assert code.slots["h"].strides[0] > 512
     assert code.slots["W_bar"].strides[0] == 7
+
+
+LABELLED = "input z[N,K]; label y[N] < K; l[n] = {}"
+
+
+@pytest.mark.parametrize(("text", "chosen"), [
+    (LABELLED.format("ln(sum(k) exp(z[n,k])) - z[n,y[n]]"), True),
+    (LABELLED.format("3*z[n,y[n]] + sum(k) z[n,k]^2"), True),
+    (LABELLED.format("z[n,y[n]]^2"), False),  # a few cells, and zeros for the rest
+    (LABELLED.format("(0 if n > 1 else z[n,y[n]]) + sum(k) z[n,k]^2"), False)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_label_is_a_choice_where_all_cells_get_an_adjoint(
+        text: str, chosen: bool, threads: int) -> None:
+    p = gradients(text)
+    code = agree(p, threads=threads, N=5, K=4)
+    scatters = [e for e in code.plan.program.equations if not e.plain]
+    assert (not scatters) == chosen
+    code.arrays["y"][1][4] = 4
+    assert not code.run(np.zeros(1, np.int64))  # it says that something is outside

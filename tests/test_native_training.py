@@ -124,19 +124,19 @@ def test_nobody_waits_between_steps_where_each_keeps_its_weights() -> None:
 def test_the_threads_stand_by_and_end_with_the_runner() -> None:
     step, native, _, data = pair(wide, "sgd", 3)
     rates = {step.rate: np.full(2, 0.1)}
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for pause in (0.0, 0.0, 0.1):  # after the last one they have gone to sleep
         native.run(data, np.array([0, 6]), None, rates)
         time.sleep(pause)
-    assert threading.active_count() == before + 2
+    helping = set(threading.enumerate()) - before
     native.run(data, np.array([0, 6]), None, rates)
+    assert set(threading.enumerate()) - before == helping
+    assert len(helping) == 2
     del native
     gc.collect()
-    for _ in range(100):
-        if threading.active_count() == before:
-            break
-        time.sleep(0.05)
-    assert threading.active_count() == before
+    for thread in helping:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in helping)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

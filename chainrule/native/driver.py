@@ -16,7 +16,7 @@ heard the bell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -24,6 +24,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.native.emitter import I32, I64, POINTER
+from chainrule.native.layout import LINE
 from chainrule.native.share import EACH, ONE, ROWS, Share
 
 BELL, TABLE, FLAG, MEETING, COUNT, STARTS = 0, 8, 9, 10, 11, 12  # where what stands in the post
@@ -69,12 +70,14 @@ class Calls:
 
 
 def drive(module: ir.Module, calls: list[list[Calls]],
-          pointers: Mapping[str, Pointer], threads: int, flows: bool = False) -> ir.Function:
+          pointers: Mapping[str, Pointer], threads: int, flows: bool = False,
+          lined: Collection[int] = ()) -> ir.Function:
     """Write `lead` and `attend` for phases of kernels, each with how it is shared.
 
-    With `flows` nobody has to wait between two steps.
+    With `flows` nobody has to wait between two steps. Indices of an extent in `lined` are shared
+    so that no two threads write to one line of the cache.
     """
-    steps = _Driver(module, calls, pointers, threads, flows).emit()
+    steps = _Driver(module, calls, pointers, threads, flows, lined).emit()
     if threads > 1:
         _attend(module, steps)
     return _lead(module, steps, threads)
@@ -82,9 +85,10 @@ def drive(module: ir.Module, calls: list[list[Calls]],
 
 class _Driver:
     def __init__(self, module: ir.Module, calls: list[list[Calls]],
-                 pointers: Mapping[str, Pointer], threads: int, flows: bool) -> None:
+                 pointers: Mapping[str, Pointer], threads: int, flows: bool,
+                 lined: Collection[int]) -> None:
         self.module, self.calls, self.pointers, self.threads = module, calls, pointers, threads
-        self.flows = flows
+        self.flows, self.lined = flows, lined
         kind = ir.FunctionType(ir.VoidType(), [I64, POINTER])
         self.function = ir.Function(module, kind, "steps")
         self.thread, post = self.function.args
@@ -136,9 +140,15 @@ class _Driver:
         """This thread's part of an index."""
         b, size = self.b, ir.Constant(I64, extent)
         count = ir.Constant(I64, self.threads)
-        low = b.sdiv(b.mul(self.thread, size), count)
-        following = b.add(self.thread, ir.Constant(I64, 1))
-        return low, b.sdiv(b.mul(following, size), count)
+
+        def begin(thread: ir.Value) -> ir.Value:
+            at = b.sdiv(b.mul(thread, size), count)
+            if extent not in self.lined:
+                return at
+            near = b.and_(b.add(at, ir.Constant(I64, LINE // 2)), ir.Constant(I64, -LINE))
+            return b.select(b.icmp_signed("<", thread, count), near, size)
+
+        return begin(self.thread), begin(b.add(self.thread, ir.Constant(I64, 1)))
 
     def run(self, run: Calls, fixed: Mapping[str, ir.Value],
             bounds: Mapping[int, tuple[ir.Value, ir.Value]], step: ir.Value,

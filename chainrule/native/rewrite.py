@@ -10,7 +10,9 @@ at the winner's place, `x̄[2i + a*[i]] += ȳ[i]`; since a* is one of a few valu
 
     x̄[2i + a] += (ȳ[i] if a*[i] = a else 0)                 for each a,
 
-which is the same work for each cell (`spread_out`). Both are the identity Σ_a δ(a, b) f(a) = f(b).
+which is the same work for each cell (`spread_out`). A label's adjoint, `z̄[n,y[n]] += v[n]`, is a
+choice of the same kind where all cells of z̄ are written anyway (`at_labels`). All are the identity
+Σ_a δ(a, b) f(a) = f(b).
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ from chainrule.lang.expr import (
     Read,
     Reduce,
     Ref,
+    Select,
     at_indices,
     both,
     free_indices,
     select,
+    walk,
 )
 from chainrule.lang.integers import Integer, atom, constant, index
 from chainrule.lang.program import Equation, Program, fresh
@@ -45,7 +49,7 @@ _WINDOW: Final = 16  # places of a winner that are all tried
 def rewritten(program: Program) -> Program:
     """The program with these rewrites where they apply."""
     program = at_winners_only(past_scatters(program))
-    equations = [spread_out(e, program) for e in program.equations]
+    equations = [at_labels(spread_out(e, program), program) for e in program.equations]
     return replace(program, equations=tuple(gathered(e, program) for e in equations))
 
 
@@ -82,6 +86,44 @@ def spread_out(e: Equation, program: Program) -> Equation:
         return e  # a place of the window that no winner has
     return replace(e, subscripts=subscripts, ranges=tuple(ranges),
                    body=select(condition, e.body, ZERO))
+
+
+def at_labels(e: Equation, program: Program) -> Equation:
+    """A write at a place that the data name as a choice at each place of its axis.
+
+    Something else has to be written to all of them, and to read at such a place too: where a label
+    is outside the axis, that says so.
+    """
+    places = [k for k, s in enumerate(e.subscripts) if s.plain is None]
+    if not e.accumulate or e.dropping or len(places) != 1 or any(
+            isinstance(n, Reduce) for n in walk(e.body)):
+        return e
+    place = e.subscripts[places[0]]
+    shape = program.tensors[e.target].shape
+    label = next(iter(place.atoms()), None)
+    if not isinstance(label, Read) or place != atom(label) or e.condition is not None:
+        return e
+    others = [x for x in program.equations if x.target == e.target and x is not e]
+    if not any(x.plain and x.accumulate and x.condition is None and all(
+            any(r.name == s.plain and r.size == size for r in x.ranges)
+            for s, size in zip(x.subscripts, shape, strict=True)) for x in others) or not any(
+            _looks(x, place, shape[places[0]], program) for x in program.equations):
+        return e
+    name = fresh("r", {r.name: 0 for r in e.ranges} | dict.fromkeys(free_indices(e.body), 0))
+    here = Apply("eq", (IndexValue(place), IndexValue(index(name))))
+    subscripts = tuple(index(name) if k == places[0] else s for k, s in enumerate(e.subscripts))
+    return replace(e, subscripts=subscripts, ranges=(*e.ranges, Range(name, shape[places[0]])),
+                   body=select(here, e.body, ZERO))
+
+
+def _looks(e: Equation, place: Integer, size: Integer, program: Program) -> bool:
+    """Whether an equation reads at a place of an axis of some size, whatever its numbers are."""
+    return e.condition is None and not any(
+        isinstance(n, Select) for n in walk(e.body)) and any(
+        isinstance(n, Ref) and n.outside is None and any(
+            s == place and axis == size for s, axis in zip(
+                n.subscripts, program.tensors[n.tensor].shape, strict=True))
+        for n in walk(e.body))
 
 
 def gathered(e: Equation, program: Program) -> Equation:

@@ -218,7 +218,7 @@ def module_of(made: Plan, pointers: Mapping[str, Pointer], dtype: str, width: in
                 code.emit()
                 calls.append((code, share))
             phases[-1].append(Calls(calls, run_of.chunk))
-    drive(module, phases, pointers, threads, made.shared.flows)
+    drive(module, phases, pointers, threads, made.shared.flows, made.lined)
     return module
 
 

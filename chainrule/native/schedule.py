@@ -32,6 +32,7 @@ from chainrule.native.layout import LINE, laid_out, margins, unshared
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 Call = tuple[Kernel | Product, Share]
+_LINES: Final = 3  # for each thread, at least, where a part is to be of whole lines
 _SAME: Final = 512  # cells from one line of a cache to the next one that takes its place, or half
 
 
@@ -51,7 +52,8 @@ class Plan:
     """A program as kernels in phases, each with how it is shared, and where each tensor lies.
 
     `same` says which tensors have the memory of which others: new states that of the old ones.
-    `local` are tensors of which only a chunk is ever alive: for how many examples.
+    `local` are tensors of which only a chunk is ever alive: for how many examples. `lined` are
+    extents of indices that threads share by whole lines of the cache.
     """
 
     program: Program
@@ -61,6 +63,7 @@ class Plan:
     shared: Shared
     same: dict[str, str]
     local: dict[str, int]
+    lined: set[int]
 
 
 def plan(program: Program, target: Target, examples: Collection[tuple[str, int]] = (),
@@ -92,8 +95,11 @@ def plan(program: Program, target: Target, examples: Collection[tuple[str, int]]
     groups = [maker.groups(phase, same) for phase in found.phases]
     unseen([g for phase in groups for g in phase], found.program, kept)
     phases = [maker.runs(phase) for phase in groups]
+    lined = {shape_of(found.program, name)[axis] for name, axis in given.items()
+             if (name, axis) in rows}
     return Plan(found.program, phases, stored, below, found, same,
-                local(phases, stored, {*kept, *found.parts, *found.private, *same}))
+                local(phases, stored, {*kept, *found.parts, *found.private, *same}),
+                {extent for extent in lined if extent >= _LINES * LINE * threads})
 
 
 def local(phases: Sequence[Sequence[Run]], stored: Mapping[str, Storage],
