@@ -91,8 +91,8 @@ def spread_out(e: Equation, program: Program) -> Equation:
 def at_labels(e: Equation, program: Program) -> Equation:
     """A write at a place that the data name as a choice at each place of its axis.
 
-    Something else has to be written to all of them, and to read at such a place too: where a label
-    is outside the axis, that says so.
+    Something else has to be written to all of them. Labels without a bound have to be read at too:
+    where one is outside the axis, that says so.
     """
     places = [k for k, s in enumerate(e.subscripts) if s.plain is None]
     if not e.accumulate or e.dropping or len(places) != 1 or any(
@@ -106,7 +106,10 @@ def at_labels(e: Equation, program: Program) -> Equation:
     others = [x for x in program.equations if x.target == e.target and x is not e]
     if not any(x.plain and x.accumulate and x.condition is None and all(
             any(r.name == s.plain and r.size == size for r in x.ranges)
-            for s, size in zip(x.subscripts, shape, strict=True)) for x in others) or not any(
+            for s, size in zip(x.subscripts, shape, strict=True)) for x in others):
+        return e
+    below = program.tensors[label.ref.tensor].below
+    if below != shape[places[0]] and not any(
             _looks(x, place, shape[places[0]], program) for x in program.equations):
         return e
     name = fresh("r", {r.name: 0 for r in e.ranges} | dict.fromkeys(free_indices(e.body), 0))
