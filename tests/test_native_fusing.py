@@ -320,3 +320,11 @@ def test_a_label_is_a_choice_where_all_cells_get_an_adjoint(
     assert (not scatters) == chosen
     code.arrays["y"][1][1] = 4
     assert not code.run(np.zeros(1, np.int64))  # it says that something is outside
+
+
+@pytest.mark.parametrize(("function", "kernels"), [("tanh", 1), ("erf", 2), ("sin", 2)])
+def test_what_takes_long_does_not_hold_up_a_product(function: str, kernels: int) -> None:
+    p = parsed(f"input W[37,64], x[9,64]; z[n,u] = sum(v) W[u,v]*x[n,v]; y[n,u] = {function}"
+               "(z[n,u])")
+    code = agree(p)
+    assert sum(len(run.calls) for phase in code.plan.phases for run in phase) == kernels

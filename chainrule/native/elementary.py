@@ -129,6 +129,9 @@ LONG: Final = frozenset({
     "erf", "sin", "cos", "tan"})
 """Those of many instructions, which take no longer for a whole vector than for one number."""
 
+DEEP: Final = frozenset({"erf", "softplus", "pow", "xlogy", "sin", "cos", "tan"})
+"""Those of them with one of the others inside, or a way out for large numbers."""
+
 NAMES: Final = frozenset(_ARITY) | {"pi"}
 """The functions of the table that can be compiled here: all but comparisons and logic."""
 

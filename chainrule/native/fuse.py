@@ -40,12 +40,15 @@ from chainrule.lang.expr import (
 )
 from chainrule.lang.integers import Integer, index
 from chainrule.lang.program import Equation, Program
+from chainrule.native.elementary import DEEP
 from chainrule.native.kernels import references
+from chainrule.native.layout import volume
 from chainrule.native.prepare import bound_indices, covers, freed
 from chainrule.native.share import Share
 
 _CHEAP: Final = {"add", "sub", "mul", "neg", "relu", "max", "min", "abs", "gt", "ge", "lt", "le"}
 _OPERATIONS: Final = 3  # of a body that is computed again where it is read
+_TERMS: Final = 32  # of a sum that is worth a loop without what takes long
 _LOOK_BACK: Final = 16  # groups that an equation is tried with
 
 
@@ -160,6 +163,9 @@ def _joined(group: Group, e: Equation, share: Share, program: Program,
         return None
     if not _simple(e, program) or not _simple(group.equations[0], program):
         return None
+    if volume(group.equations[0]) >= _TERMS * volume(e) and any(
+            isinstance(n, Apply) and n.function in DEEP for n in walk(e.body)):
+        return None  # a sum that waits for it takes longer than a loop of its own
     here = {x.target: x.subscripts for x in group.equations}
     if e.target in here or _alike(group, e, olds):
         return None
