@@ -22,6 +22,7 @@ from chainrule.check.claims import Claim, Context, Reading, Side
 from chainrule.check.claims import Value as Shown
 from chainrule.check.judge_conditions import ASSUMED, Conditions
 from chainrule.check.judge_definitions import Definer
+from chainrule.check.judge_generic import Generic
 from chainrule.check.judge_homes import at_home
 from chainrule.check.judge_labels import relabelled
 from chainrule.check.judge_numbers import OwnNumbers
@@ -37,12 +38,14 @@ from chainrule.check.judge_reasons import (
 )
 from chainrule.check.judge_rooms import House, Memory, Room, sides_of
 from chainrule.check.judge_shown import Case, Chain, ShownValues
+from chainrule.check.judge_symmetric import SPECIAL
 from chainrule.check.judge_trials import EMPTY, FAILS, HOLDS, UNKNOWN, Outcome, Trials
+from chainrule.check.judge_ways import held, one_way
 from chainrule.check.judge_words import shown
 from chainrule.check.paper import Label, Paper
 from chainrule.check.rounding import COARSE, CUT, has_number, printed
 from chainrule.check.sheet import Question, Rounding, Sheet
-from chainrule.check.tree import Matrix, Node, Symbol, unremarked
+from chainrule.check.tree import Node, Symbol, unremarked
 from chainrule.check.values import Unknown
 from chainrule.check.values_frames import Chooser, Need
 from chainrule.check.values_names import (
@@ -89,7 +92,7 @@ def judge(sheet: Sheet, paper: Paper, reading: Reading, student: str = "",
                   questions, reading.unread, tuple(work.remarks))
 
 
-class Judge(Conditions, ShownValues, OwnNumbers):
+class Judge(Conditions, ShownValues, OwnNumbers, Generic):
     """One paper against one sheet."""
 
     def __init__(self, sheet: Sheet, paper: Paper, reading: Reading, explain: Explain | None,
@@ -168,17 +171,15 @@ class Judge(Conditions, ShownValues, OwnNumbers):
             if of is not None:
                 room = self.house.rooms.get(of.part, room)
         chain = Chain(claims, room, head, of)
-        if isinstance(head, Matrix) and claims[0].kind == "claim":
-            self._stated(chain)
+        if claims[0].kind == "claim" and head is not None and of is None:
+            self._stated(chain, self.announced(claims, head, chain.room))
         for claim in claims:
             self._claim(claim, chain)
         self._remember(chain)
 
-    def _stated(self, chain: Chain) -> None:
-        """A chain that starts with a matrix: that this is what is asked for is a claim as well."""
+    def _stated(self, chain: Chain, near: list[Question]) -> None:
+        """A chain that starts with an answer: that this is what is asked for is a claim as well."""
         first = chain.claims[0]
-        near = [q for q in self.house.questions(first.context)
-                if q.of and q.part == chain.room.part.name and q.ask in ("value", "closed")]
         if len(near) != 1 or chain.head is None:
             return
         sides = self.memory.sides(near[0].of)
@@ -261,17 +262,20 @@ class Judge(Conditions, ShownValues, OwnNumbers):
         room = chain.room
         question = chain.of or self._question(claim, chain)
         rule = self._rule(question, claim)
-        trials = Trials(room, claim.place.start, rule)
+        trials = Trials(room, claim.place.start, rule, question is not None)
         outcome, conditions = self._tested(trials, claim, left, right)
         if not outcome.holds and claim.kind == "claim" and outcome.verdict != HOLDS:
             outcome = self._accepted(outcome, question, chain, trials, left, right, claim)
+        outcome = held(trials, claim, left, right, self.as_size(claim, chain, outcome, right))
+        outcome = one_way(self.sheet, room, self.memory, outcome)
         number = len(self.judged)
         if outcome.holds and claim.kind == "claim" and self._by_accident(chain, claim, trials, left,
                                                                          right):
             outcome = Outcome(FAILS, outcome.left, outcome.right, bound=outcome.bound,
                               why="true for the given numbers alone, by accident")
         if outcome.holds:
-            self._right(claim, chain, trials, left, right, outcome, question, conditions)
+            self._right(claim, chain, trials, left, right, outcome,
+                        None if outcome.why == SPECIAL else question, conditions)
             return
         if chain.broken is not None and chain.head is not None and (
                 claim.link or chain.head is not claim.left.node):
@@ -283,7 +287,8 @@ class Judge(Conditions, ShownValues, OwnNumbers):
                 chain.broken, chain.wrong = None, None
                 return
         if outcome.verdict in (UNKNOWN, EMPTY) or self._unsure(outcome, claim, left, right):
-            self._undecided(claim, outcome)
+            if not self.in_general(claim, outcome, left, right):
+                self._undecided(claim, outcome)
             return
         itself = claim.kind == "definition" and defines_itself(left, right)
         if claim.kind in ("given", "definition") and not itself and not self._firm_given(
@@ -302,6 +307,8 @@ class Judge(Conditions, ShownValues, OwnNumbers):
                         "supposed above")
             return
         if self._in_another_part(claim, chain, left, right, conditions):
+            return
+        if self.in_general(claim, outcome, left, right):
             return
         if anew := self.given_anew(claim):
             self._plain(claim, "undecided", f"the paper gives {anew} another value here")
@@ -327,7 +334,8 @@ class Judge(Conditions, ShownValues, OwnNumbers):
             why = "vacuous: both sides say the same"
         if chain.broken is not None:
             whole = None
-            if chain.head is not None and claim.link and self._of_sheet(chain):
+            if chain.head is not None and self._of_sheet(chain) and (
+                    claim.link or chain.head is not claim.left.node):
                 whole, _ = self._tested(trials, claim, chain.head, right)
             if whole is not None and whole.holds:
                 chain.broken = None

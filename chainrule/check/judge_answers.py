@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Final
 
 from chainrule.check.claims import Claim, Context, Side
 from chainrule.check.judge_homes import loosely, under
 from chainrule.check.judge_rooms import Room
-from chainrule.check.judge_trials import Trials
+from chainrule.check.judge_trials import FAILS, HOLDS, UNKNOWN, Outcome, Trials
 from chainrule.check.paper import Place
 from chainrule.check.rounding import printed
 from chainrule.check.sheet import Question
@@ -25,6 +27,7 @@ from chainrule.check.tree import (
     Derivative,
     Integral,
     Limit,
+    Matrix,
     Node,
     Number,
     Remark,
@@ -32,16 +35,21 @@ from chainrule.check.tree import (
     walk,
 )
 from chainrule.check.values import Unknown
-from chainrule.check.values_names import key
+from chainrule.check.values_names import key, names_in
 from chainrule.check.verdicts import Judged
 from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:
     from chainrule.check.judge import Judge
+    from chainrule.check.judge_shown import Chain
 
 _LINE: Final = re.compile(r"(?m)^[^\n]{1,300}$")
 _NUMBER: Final = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:[,'’\u2009 ]\d{3})+(?![\w,'’])|"
                             r"\d+(?:\.\d+)?(?!\w))")
+_WORDS: Final = 80
+_PLAIN: Final = frozenset({"the", "a", "of", "number", "total", "no.", "our", "we", "get", "count"})
+_UNITS: Final = frozenset({"", "parameters", "weights", "multiplications", "operations", "macs"})
+_SIZE: Final = re.compile(r"\b(?:size|shape|dimension\w*|volume)\b")
 _TELLING: Final = 3  # so many digits are no accident
 _BUGS: Final = (ChainruleError, Unknown, ArithmeticError, TypeError, ValueError, LookupError,
                 AttributeError)
@@ -49,6 +57,44 @@ _BUGS: Final = (ChainruleError, Unknown, ArithmeticError, TypeError, ValueError,
 
 class Answers:
     """The part of the judge that finds the answers which nothing announces."""
+
+    def announced(self: Judge, claims: list[Claim], head: Node, room: Room) -> list[Question]:
+        """The questions that a chain without a name answers: a matrix, or `parameters: 16*75`."""
+        first, end = claims[0], claims[-1].right.place.end
+        if isinstance(head, Matrix):
+            return [q for q in self.house.questions(first.context)
+                    if q.of and q.part == room.part.name and q.ask in ("value", "closed")]
+        if names_in(head) or not isinstance(head, Apply):
+            return []
+        start = first.left.place.start
+        line = self.paper.text[self.paper.text.rfind("\n", 0, start) + 1 : start]
+        words = re.sub(r"[*_$`#>|-]+", " ", line).strip()
+        behind = self.paper.text[end : end + _WORDS].partition("\n")[0].strip(" $.,;*_`)|")
+        if len(words) > _WORDS or not words.endswith(":") or behind.lower() not in _UNITS:
+            return []
+        said = " ".join(w for w in words[:-1].lower().split() if w not in _PLAIN)
+        return [q for q in self.sheet.questions if q.of and q.part == room.part.name
+                and q.ask == "value" and any(said == " ".join(
+                    w for w in p.lower().split() if w not in _PLAIN) for p in q.phrases if p)]
+
+    def as_size(self: Judge, claim: Claim, chain: Chain, outcome: Outcome,
+                right: Node) -> Outcome:
+        """The output size is 15 × 15 × 16, where 15 is asked for and there are 16 channels."""
+        sides = right.args if isinstance(right, Apply) and right.head == "product" and set(
+            right.signs[1:]) == {"*"} else ()
+        numbers = [printed(s) for s in sides]
+        if chain.of is None or outcome.verdict != FAILS or not 2 <= len(numbers) <= 4 or not (
+                _SIZE.search(claim.left.text.lower())) or type(outcome.left) is not Fraction:
+            return outcome
+        values = [n.value for n in numbers if n is not None]
+        others = [v for v in values if v != outcome.left]
+        if len(values) < len(sides) or len(others) == len(values):
+            return outcome
+        known = {Fraction(g) for g in chain.room.part.given.values()
+                 if isinstance(g, int | Fraction)}
+        if len(others) > 1 or not known.issuperset(others):
+            return replace(outcome, verdict=UNKNOWN, why="it is not asked for all of these sizes")
+        return replace(outcome, verdict=HOLDS, right=outcome.left)
 
     def _answers(self: Judge) -> None:
         """Find the answers to the questions that have none yet."""

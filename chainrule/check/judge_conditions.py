@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from chainrule.check.claims import Claim
 from chainrule.check.judge_components import by_components
+from chainrule.check.judge_floors import by_floor
 from chainrule.check.judge_repeated import announced, letters_of, silent, with_sums
 from chainrule.check.judge_rooms import weighty_forms
 from chainrule.check.judge_shapes import MISFIT, turned_matrices
+from chainrule.check.judge_symmetric import SPECIAL, said_symmetric, symmetric_room
 from chainrule.check.judge_trials import EMPTY, FAILS, SHAPE, UNKNOWN, Outcome, Trials
 from chainrule.check.rounding import printed
 from chainrule.check.tree import (
@@ -35,8 +37,8 @@ from chainrule.check.values_names import (
     plain_letter,
     primed_apart,
 )
+from chainrule.check.values_spoken import CLASS
 from chainrule.check.values_subscripts import constant_index
-from chainrule.check.values_tree import CLASS
 from chainrule.check.verdicts import Judged
 
 if TYPE_CHECKING:
@@ -113,6 +115,12 @@ class Conditions:
             here = trials.test(left, relation, right, (*met, *apart)) if apart else best
             if here.holds:
                 return here, (*met, *apart)
+        if best.verdict == FAILS and not best.invented and trials.room.drawn and (
+                matrices := said_symmetric(self.paper, left.start, right.end, trials.room)):
+            other = Trials(symmetric_room(trials.room, matrices), trials.place, trials.rule)
+            here = other.test(left, relation, right, met)
+            if here.holds:
+                return replace(here, why=SPECIAL), met
         if best.verdict in (FAILS, SHAPE) and not best.invented:
             whole = by_components(trials, best, relation, left, right)
             if whole is not None:
@@ -233,6 +241,8 @@ class Conditions:
                      right: Node) -> bool:
         """Whether a claim in names alone holds only for the numbers that happen to be given."""
         room = chain.room
+        if claim.relation == "=" and by_floor(room, left, right, trials.rule, claim.place.start):
+            return True
         if claim.relation != "=" or not (_only_names(left) and _only_names(right)):
             return False
         ends = [c.right.node for c in chain.claims if c.right.node is not None]

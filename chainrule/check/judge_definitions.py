@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chainrule.check.claims import Claim
 from chainrule.check.judge_rooms import House, Room, sides_of
-from chainrule.check.judge_trials import FAILS, Trials
+from chainrule.check.judge_trials import FAILS, SHAPE, Trials
 from chainrule.check.rounding import printed
 from chainrule.check.tree import Apply, Bar, Derivative, Matrix, Node, Remark, Symbol
 from chainrule.check.values import Array, Unknown, plain_shape, shape_of
@@ -19,6 +19,7 @@ from chainrule.check.values_names import (
     full_name,
     key,
     names_in,
+    plain_letter,
     spelling,
 )
 from chainrule.errors import ChainruleError
@@ -89,7 +90,7 @@ class Definer:
         head, body = first.left.node, chain[-1].right.node
         form = form_of(head) if head is not None else None
         if head is None or body is None or form is None or room.own or not room.knows(form) or (
-                first.relation != "=" or len(form.subs) > 1):
+                first.relation != "=" or len(form.subs) > 1) or self._another(room, form, first):
             return room
         if isinstance(body, Symbol) or printed(body) is not None:
             return room
@@ -114,11 +115,14 @@ class Definer:
     def _another(self, room: Room, form: Form, claim: Claim) -> bool:
         """Whether "let Q = …" is no q of the sheet, but a name of the paper's own."""
         left, right = claim.left.node, claim.right.node
+        if right is not None and _no_size(room, form, right):
+            return True
         if claim.kind != "definition" or left is None or right is None or form.args is not None or (
-                form.subs or form.head[1] in room.names.exact or not room.names.tensors(form)):
+                not all(map(plain_letter, form.subs)) or form.head[1] in room.names.exact
+                or not room.names.tensors(form)):
             return False
         outcome = Trials(room, claim.place.start).test(left, "=", right)
-        return outcome.verdict == FAILS and not outcome.invented
+        return outcome.verdict in (FAILS, SHAPE) and not outcome.invented
 
     def _each(self, room: Room, chain: list[Claim]) -> None:
         """(x_1, x_2) = (2, 5) says what each of them is."""
@@ -170,6 +174,8 @@ class Definer:
     def _seed(self, room: Room, claim: Claim) -> None:
         """ẋ_1 = 1 and ȳ = 1 say what tangents and adjoints are taken for."""
         left, right = claim.left.node, claim.right.node
+        if isinstance(right, Symbol) and left is not None and printed(left) is not None:
+            left, right = right, left  # 1 = ȳ
         if not isinstance(left, Symbol) or right is None:
             return
         plain, accent = spelling(left.name)
@@ -331,6 +337,18 @@ class Definer:
                    zip(mine.cells, value.cells, strict=True)):
                 return name
         return ""
+
+
+def _no_size(room: Room, form: Form, body: Node) -> bool:
+    """Whether D = G V^T is no size d, whose letter differs in its case; nor T a transposition."""
+    name = form.head[1]
+    if form.args is not None or form.subs or room.names.tensors(form) or defines_itself(
+            Symbol(body.start, body.start, name), body):
+        return False
+    if name == "T":
+        return bool(names_in(body))
+    return name not in room.names.sizes and room.names.size_of(form) is None and (
+        room.names.size(name) is not None and bool(names_in(body)))
 
 
 def _unknown_call(room: Room, node: Node | None) -> bool:

@@ -39,6 +39,7 @@ class Outcome:
     kind: str = ""
     bound: dict[str, int | None] = field(default_factory=dict)
     world: World | None = None
+    lies: dict[str, str] = field(default_factory=dict)  # vectors that have to be rows, or columns
 
     @property
     def holds(self) -> bool:

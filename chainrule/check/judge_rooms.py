@@ -32,8 +32,10 @@ from chainrule.check.values_names import (
     names_in,
     spelling,
 )
+from chainrule.check.values_slices import by_example, without_parameter
 from chainrule.check.values_subscripts import constant_index
 from chainrule.check.worlds import FREE_WORLDS, Names, Scope, World
+from chainrule.check.worlds_kinks import drawn
 from chainrule.lang.expr import Expr
 from chainrule.lang.parse import parse_expression
 from chainrule.lang.program import Program
@@ -41,6 +43,8 @@ from chainrule.lang.program import Program
 _KEPT: Final = 20_000  # outcomes of tests
 _KEPT_PARTS: Final = 200
 _LETTERS: Final = frozenset("ijklmnabcuvxyzt")
+_WHOLE: Final = frozenset({"max", "min", "softmax", "diag", "tr", "trace", "sum", "norm", "vec",
+                           "det", "mean", "flatten", "logsumexp"})  # functions of whole tensors
 _COMMON: Final = frozenset({"e", "pi", "d", "T", "dots", "infty"})
 
 
@@ -66,6 +70,7 @@ class Memory:
         self.outcomes: dict[Any, Any] = {}
         self.worlds: dict[Any, World] = {}
         self.stated: dict[str, frozenset[frozenset[str]]] = {}  # what a sheet's text says itself
+        self.ways: dict[tuple[str, str], dict[str, str]] = {}  # which way its vectors lie
 
     def remember(self, what: Any, outcome: Any) -> None:
         """Keep what a test came to; everything is forgotten when there is too much of it."""
@@ -185,6 +190,7 @@ class Room:
     scope: Scope = field(default_factory=Scope)
     worlds: list[World] = field(default_factory=list)
     own: bool = False
+    lying: dict[str, str] = field(default_factory=dict)  # vectors that the paper has as columns
 
     @property
     def names(self) -> Names:
@@ -210,8 +216,10 @@ class Room:
         if at and not self.drawn:
             made = self.worlds[0].twin(at)
         else:
-            made = World(self.part, self.names, self.made.graph, self.memory.numbers, at,
-                         self.memory.expression)
+            made = drawn(lambda again: World(
+                self.part, self.names, self.made.graph, self.memory.numbers, at,
+                self.memory.expression, again), self.worlds[:at],
+                not self.drawn or self.made.graph.smooth)
         if not self.own:
             if len(kept) >= _KEPT_PARTS:
                 kept.clear()
@@ -287,7 +295,9 @@ class Room:
             return True
         _kind, name, *rest = form.head
         if form.args is None:
-            if _is_tensor(self.names, form):
+            if _is_tensor(self.names, form) or by_example(self.names, form) is not None:
+                return True
+            if self.names.size_of(form) is not None:
                 return True
             plain = not form.subs and not (rest and rest[0])
             called = self.scope.definitions.get(("call", name.rstrip("'")), ())
@@ -295,11 +305,13 @@ class Room:
                 return True  # σ' of the sheet's σ(z)
             return plain and (self.names.size(name) is not None or name in self.names.further
                               or name in _COMMON)
-        if function_named(name, len(form.args)) or name.endswith("'"):
+        whole = name.rpartition("_")[0]  # of S_i(z)
+        if function_named(name, len(form.args)) or name.endswith("'") or whole in (
+                "softmax", "sigma", "S") or without_parameter(self.names, name):
             return True
         return (name in self.names.exact or name in self.names.further
                 or (("name", name, ""), ()) in self.names.spelled or is_divergence(name)
-                or name in ("max", "min", "softmax", "diag", "tr", "sum", "norm"))
+                or name in _WHOLE)
 
     def score(self, forms: list[Form]) -> float:
         """How well a claim's names fit: the share of them that this part knows."""

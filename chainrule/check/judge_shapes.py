@@ -18,19 +18,25 @@ from chainrule.check.tree import Apply, Derivative, Item, Node, Number, Remark, 
 from chainrule.check.values import Unknown
 from chainrule.check.values_differentials import is_d
 from chainrule.check.values_names import Form, form_of, full_name
+from chainrule.check.values_turns import ODD
 
 _PLAIN: Final = frozenset({"product", "juxtaposed", "sum", "neg", "transpose", "frac"})
 _TRACES: Final = frozenset({"call:tr", "call:trace", "call:Tr", "call:d"})
+_CELLWISE: Final = frozenset({
+    "call:tanh", "call:exp", "call:log", "call:ln", "call:sigmoid", "call:relu", "call:ReLU",
+    "call:sqrt", "call:sigma"})
 MISFIT: Final = "the shapes do not fit: "
 
 
 def misfit(room: Room, side: Node, found: Sequence[Unknown]) -> str:
     """Why the shapes of a side do not fit, where nothing else can be the matter; else nothing."""
-    if not found or any(u.kind not in ("shape", "unequal") for u in found):
+    if not found or any(u.kind not in ("shape", "unequal", "turn") for u in found):
         return ""
     if not plain(room, side):
         return ""
-    why = found[0].why
+    why = next((u.why for u in found if u.kind != "turn"), found[0].why)
+    if found[0].kind == "turn":
+        return ODD
     if why.startswith("a product of ") and why.endswith(" does not fit"):
         return MISFIT + why[: -len(" does not fit")]
     return f"the {why}" if why.startswith("shapes ") and why.endswith(" do not fit") else ""
@@ -48,16 +54,21 @@ def plain(room: Room, node: Node) -> bool:
         return _is_gradient(room, node)
     if not isinstance(node, Apply):
         return False
+    if not any(isinstance(n, Symbol | Derivative) for n in walk(node)):
+        return True  # sqrt(2), 3^2
     if node.head == "power":
         mark = node.args[1]
         turned = isinstance(mark, Symbol) and mark.name == "T"
         return turned and plain(room, node.args[0])
+    if node.head in _CELLWISE and len(node.args) == 1 and not _is_known(
+            room, Form(("name", full_name(node.head[5:]), ""), None, ()), None):
+        return plain(room, node.args[0])
     if node.head.startswith("call:") and node.head not in _TRACES:  # A(x - b) is a product
         form = Form(("name", full_name(node.head[5:]), ""), None, ())
         if len(node.args) != 1 or not _is_known(room, form, None):
             return False
         return plain(room, node.args[0])
-    if node.head not in _PLAIN | _TRACES or any(s in ("*", "odot") for s in node.signs):
+    if node.head not in _PLAIN | _TRACES or "*" in node.signs:
         return False
     return all(plain(room, a) for a in node.args)
 

@@ -27,14 +27,19 @@ from chainrule.check.judge_rooms import Room
 from chainrule.check.judge_shapes import misfit
 from chainrule.check.judge_signs import BothSigns, both_signs
 from chainrule.check.sheet import Rounding
-from chainrule.check.tree import Apply, Node, Number, walk
+from chainrule.check.tree import Apply, Node, Number, Symbol, walk
 from chainrule.check.values import Unknown, Value, cells_of
 from chainrule.check.values_differentials import moving
 from chainrule.check.values_frames import Chooser, Frame, Need, readings
+from chainrule.check.values_kept import Kept
 from chainrule.check.values_laid import counts_examples
-from chainrule.check.values_names import key
+from chainrule.check.values_local import ways_summed
+from chainrule.check.values_names import full_name, key, label_text
+from chainrule.check.values_scopes import with_scopes
+from chainrule.check.values_slices import has_one_example, has_rows, loosened
 from chainrule.check.values_tree import Evaluator
-from chainrule.check.values_turns import at_odds
+from chainrule.check.values_turns import ODD, at_odds, ways
+from chainrule.check.values_units import has_units
 from chainrule.check.worlds import World
 
 WANTED: Final = 3  # worlds that a claim has to hold in, where anything is drawn
@@ -46,14 +51,21 @@ _READINGS: Final = 40
 class Trials(Places, Compare, BothSigns):
     """Tests relations in one room; `place` is where in the paper they stand."""
 
-    def __init__(self, room: Room, place: int = 10**9, rule: Rounding | None = None) -> None:
+    def __init__(self, room: Room, place: int = 10**9, rule: Rounding | None = None,
+                 asked: bool = False) -> None:
         self.room = room
+        self.asked = asked  # whether the left side is what a question asks for
         self.place = place
         self.rule = rule or Rounding()
         self.numbers = room.memory.numbers
         self.base = 1
         self.fine = False
         self.examples = False  # whether some label of the claim counts examples
+        self.local: frozenset[int] = frozenset()  # where local derivatives stand
+        self.kept = Kept()
+        self.by_rows = False  # whether one subscript of a matrix is never a cell
+        self.units = False  # whether a unit matrix stands there
+        self.rows = False  # whether x may be short for any x^{(i)}
         self.moves: tuple[Node, ...] = ()  # what the claim has differentials of
         self.begun = self.numbers.work
         self.approximate = False
@@ -64,7 +76,9 @@ class Trials(Places, Compare, BothSigns):
         """An evaluator at this place."""
         e = Evaluator(world, self.room.scope, chooser, self.base, student)
         e.place = self.place
-        e.fine, e.examples, e.moves = self.fine, self.examples, self.moves
+        e.fine, e.examples, e.moves, e.rows = self.fine, self.examples, self.moves, self.rows
+        e.by_rows, e.local, e.kept = self.by_rows, self.local, self.kept
+        e.units = {-1: 0} if self.units else None
         return e
 
     def test(self, left: Node, relation: str, right: Node, conditions: Sequence[Node] = (),
@@ -91,22 +105,51 @@ class Trials(Places, Compare, BothSigns):
         self.base, self.fine = 1, False
         self.examples = any(counts_examples(n, self.room.names) for s in (left, right)
                             for n in walk(s))
-        self.moves = moving(left, right)
+        self.units = has_units(left) or has_units(right)
+        self.moves, self.kept = moving(left, right), Kept()
         self.begun = self.numbers.work
         outcome = self._test(left, relation, right, conditions, student)
+        if not outcome.holds and any(has_one_example(s, self.room.names) for s in (left, right)):
+            self.rows = True
+            again = self._test(left, relation, right, conditions, student)
+            unclear = outcome.verdict == UNKNOWN and again.verdict == FAILS
+            outcome, self.rows = again if again.holds or unclear else outcome, False
+        if not outcome.holds and any(has_rows(s, self.room.names) for s in (left, right)):
+            self.by_rows = True
+            again = self._test(left, relation, right, conditions, student)
+            outcome, self.by_rows = again if again.holds else outcome, False
+        wide = None if outcome.holds else with_scopes(left, right)
+        if wide is not None:
+            again = self._test(left, relation, wide, conditions, student)
+            outcome = again if again.holds else outcome
+        for ends in ways_summed(left, right) if outcome.verdict in (FAILS, SHAPE) else ():
+            again = self.along(ends, left, relation, right, conditions, student)
+            outcome = again if again.holds else outcome
+        if outcome.verdict != HOLDS and (loose := loosened(left, right, self.room.names)):
+            again = self._test(*loose[:1], relation, loose[1], conditions, student)
+            outcome = again if again.holds else outcome
         if outcome.verdict in (UNKNOWN, FAILS) and outcome.kind == "base":
             self.base = 0
             again = self._test(left, relation, right, conditions, student)
             self.base = 1
             if again.verdict != UNKNOWN:
                 return again
-        elif outcome.verdict == UNKNOWN and outcome.kind == "range":
+        elif outcome.verdict in (UNKNOWN, SHAPE) and outcome.kind == "range":
             self.base = 0
             again = self._test(left, relation, right, conditions, student)
             self.base = 1
             if again.holds:
                 return again
         return outcome
+
+    def along(self, ends: frozenset[int], left: Node, relation: str, right: Node,
+              conditions: Sequence[Node] = (), student: bool = False) -> Outcome:
+        """The same where the derivatives that stand at some places are local ones."""
+        self.local = ends
+        try:
+            return self._test(left, relation, right, conditions, student)
+        finally:
+            self.local = frozenset()
 
     def _test(self, left: Node, relation: str, right: Node, conditions: Sequence[Node],
               student: bool) -> Outcome:
@@ -151,6 +194,7 @@ class Trials(Places, Compare, BothSigns):
             if used >= WANTED:
                 break
         if first is not None and survivors:
+            first.lies = first.lies or ways(*survivors[0])
             return self._done(first)
         if problem is not None:
             return self._done(problem)
@@ -271,17 +315,30 @@ class Trials(Places, Compare, BothSigns):
             return between
         if near is not None or shape is not None:
             return near or shape  # type: ignore[return-value]
-        for some in (lefts, rights):  # a sum of a 7-vector and a 10-vector is no other reading
+        for some, other in ((lefts, right), (rights, left)):  # 7- and 10-vectors never add up
+            if self._counts(other):
+                continue  # W_1 + W_2 = D_x H + H D_y is said of how many there are
             kinds = {v.kind if isinstance(v, Unknown) else "" for _, v in some}
+            if kinds == {"beyond"} and not self.invented and not self.room.drawn:
+                return Outcome(SHAPE, why=some[0][1].why, kind="range")
             if kinds == {"unequal"} and not self.invented:
                 return Outcome(SHAPE, why=some[0][1].why, world=world)
         why = self._misfit(left, lefts, rights) or self._misfit(right, rights, lefts)
-        if why:
+        if why and not self._counts(left) and not self._counts(right):
             return Outcome(SHAPE, why=why, world=world)
         unknown = next((v for _, v in [*lefts[:1], *rights[:1]] if isinstance(v, Unknown)), None)
         if unknown is None:
-            unknown = next(v for _, v in [*lefts, *rights] if isinstance(v, Unknown))
+            unknown = next((v for _, v in [*lefts, *rights] if isinstance(v, Unknown)),
+                           Unknown(ODD, "turn"))
         return Outcome(UNKNOWN, why=unknown.why, kind=unknown.kind)
+
+    def _counts(self, node: Node) -> bool:
+        """Whether a formula is of sizes alone."""
+        named = [n for n in walk(node) if isinstance(n, Symbol)]
+        below = {id(sub) for n in named for sub in n.subs}
+        named = [n for n in named if id(n) not in below]
+        return bool(named) and all(self.room.names.size(
+            full_name(n.name) + "".join(map(label_text, n.subs))) is not None for n in named)
 
     def _misfit(self, side: Node, mine: Sequence[tuple[Any, Value | Unknown]],
                 other: Sequence[tuple[Any, Value | Unknown]]) -> str:
@@ -304,7 +361,8 @@ class Trials(Places, Compare, BothSigns):
         if at_odds(mine.made, other.made):
             return None
         result, _ = self.related(lv, relation, rv, place, (world, left, right, {}, {}, student))
-        return Outcome(HOLDS, lv, rv, world=world) if result == HOLDS else None
+        return Outcome(HOLDS, lv, rv, world=world, lies=ways(mine.made, other.made)) if (
+            result == HOLDS) else None
 
     def _between(self, lefts: Any, relation: str, rights: Any, place: Place, world: World) -> (
             tuple[list[tuple[dict[Any, int], dict[Any, int]]], Outcome] | None):

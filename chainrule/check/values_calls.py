@@ -21,6 +21,7 @@ from chainrule.check.values_names import (
     spelling,
     spread,
 )
+from chainrule.check.values_slices import is_all
 from chainrule.check.values_subscripts import constant_index, is_word
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class Calls:
         assert form is not None
         if form.head[2]:
             form = self.labelled(form, frame)
+        meant = self.as_meant(form)
+        if meant is not form:
+            form, node = meant, replace(node, subs=meant.subs, label=None)
+        if any(map(is_all, form.subs)):
+            return self.sliced(node, form, frame)
+        if self.rows and (row := self.row_of_all(form, frame)) is not None:
+            return row
         _, name, label = form.head
         if not label:
             if not form.subs and name in frame.bound:
@@ -102,6 +110,9 @@ class Calls:
         squared = self.world.names.squares.get((form.head, tuple(map(key, form.subs))))
         if squared is not None:  # σ_B, where the sheet says what σ_B^2 is
             return [lambda: self._map("sqrt", frame.cells.tensor(squared))]
+        spelled = self.world.names.size_of(form)
+        if spelled is not None and not any(d.after >= 0 for d in self.definitions(form)):
+            return [lambda: Fraction(self.world.sizes[spelled])]
         whole = self.world.names.squares.get((form.head, ())) if form.subs else None
         if whole is not None and not self.definitions(form):  # σ_d of a vector σ^2
             return [lambda: self._map("sqrt", self.tensor_cells(whole, form.subs, frame))]
@@ -194,14 +205,14 @@ class Calls:
                 constant_index(s) is not None for s in form.subs):
             a, b = (self.index_of(s, lambda: self.common_size(frame), frame) for s in form.subs)
             return Fraction(int(a == b))
-        if name == "e" and len(form.subs) == 1 and not label:  # a unit vector
-            size = self.common_size(frame)
-            at = self.index_of(form.subs[0], size, frame)
-            return Array((size,), tuple(Fraction(int(k + self.base == at)) for k in range(size)))
-        if name == "1":
-            return Fraction(1)  # a vector of ones goes with every cell as the number does
-        if name == "I" and not form.subs and not label:
-            raise Unknown("the size of the unit is not known", "name")
+        if name in ("e", "1") and len(form.subs) == 1 and not label:  # a unit vector
+            vector = self.unit_vector(node, form.subs[0], name == "1", frame)
+            if vector is not None:
+                return vector
+        if name in ("0", "1"):  # a vector of ones goes with every cell as the number does
+            return Fraction(int(name))
+        if name == "I" and not label and (unit := self.unit(form, frame)) is not None:
+            return unit
         spelled = name + (f"^{label}" if label else "")
         if any(len(plain_letter(s).rstrip("'")) > 1 for s in form.subs):
             self.invented.add(name)

@@ -42,6 +42,7 @@ class Chooser:
         self.plan: list[tuple[Any, int, int]] = []
         self.made: dict[Any, int] = {}
         self.at = 0
+        self.log: list[tuple[Any, int, int]] | None = None  # all that was asked, while it is kept
 
     def begin(self) -> None:
         """Start one evaluation."""
@@ -52,12 +53,18 @@ class Chooser:
         """Which option to take at a choice point."""
         if options <= 1:
             return 0
+        answer = self._answer(what, options)
+        if self.log is not None:
+            self.log.append((what, answer, options))
+        return answer
+
+    def _answer(self, what: Any, options: int) -> int:
         if what in self.made:
             return min(self.made[what], options - 1)
         if what in self.fixed:
             answer: int = min(self.fixed[what], options - 1)
         elif self.at < len(self.plan):
-            answer = self.plan[self.at][1]
+            answer = min(self.plan[self.at][1], options - 1)
             self.at += 1
         else:
             self.plan.append((what, 0, options))

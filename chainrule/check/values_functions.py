@@ -7,9 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from chainrule.check.tree import Apply, Derivative, Node, Symbol, walk
+from chainrule.check.tree import Apply, Derivative, Node, Number, Symbol, walk
 from chainrule.check.values import Array, Dual, Unknown, Value, cells_of, shape_of
 from chainrule.check.values_frames import Frame, Need
+from chainrule.check.values_matrices import TRACES
 from chainrule.check.values_names import (
     Form,
     form_of,
@@ -19,6 +20,7 @@ from chainrule.check.values_names import (
 )
 from chainrule.check.values_subscripts import flattened
 from chainrule.check.values_tensors import cellwise, diagonal, transposed
+from chainrule.check.values_units import columns_first
 from chainrule.lang.expr import Reduce
 from chainrule.lang.functions import FUNCTIONS, NAMES
 
@@ -61,6 +63,11 @@ class Functions:
             fits = self.fitted(d, form, frame)
             if fits is not None:
                 return self._of_component(form, fits, frame)
+        meant = self.of_quantity(name, form.args, frame)
+        if meant is None:
+            meant = self.component(name, form.args, frame)
+        if meant is not None:
+            return meant
         if len(form.args) == 1 and name in ("softmax", "Softmax", "S") and self._component(
                 form) and not self._is_vector(form.args[0]):
             arg = form.args[0]
@@ -78,6 +85,9 @@ class Functions:
             values = [self.value(a, frame) for a in form.args]
             if any(isinstance(v, bool) for v in values):
                 raise Unknown("a condition stands where a number is wanted")
+            if name == "sigma" and self.is_softmax(values[0], frame) and not self.chooser.choose(
+                    ("name", "softmax"), 2):
+                return self.softmax(values[0])
             if len(values) == 1:
                 return self._map(function, values[0])
             return cellwise(lambda a, b: self.numbers.apply(function, a, b), *values)
@@ -87,6 +97,8 @@ class Functions:
         if spread_out is not None:
             return spread_out()
         values = [self.value(a, frame) for a in form.args]
+        if name in ("S", "s") and len(values) == 1 and self.is_softmax(values[0], frame):
+            return self.softmax(values[0])
         if any(isinstance(v, Array | bool) for v in values) or len(name) > 2:
             raise Unknown(f"the function {name} is not known", "name")
         self.functions.add(name)
@@ -145,7 +157,8 @@ class Functions:
                 if shape_of(here) == frame.cells.shape(moved):
                     return frame.cells.under({moved: here}).tensor(tensor)
             value = base()
-            if isinstance(value, Array) and len(args) == len(value.shape):
+            if isinstance(value, Array) and len(args) == len(value.shape) and not any(
+                    self._has_quantities(a, frame) for a in args):
                 try:
                     return self.indexed(value, args, frame)
                 except Unknown as unknown:
@@ -213,11 +226,26 @@ class Functions:
             return self.world.names.program.tensors[found[0][0]].kind != "integer"
         return bool(self.scope.definitions.get(form.head))
 
+    def _has_quantities(self: Evaluator, node: Node, frame: Frame) -> bool:
+        """Whether real quantities stand in an argument, which is no index then."""
+        for n in walk(node):
+            form = form_of(n) if isinstance(n, Symbol) else None
+            if form is None or form.head[1] in frame.bound or form.head[1] in frame.params:
+                continue
+            tensors = self.world.names.tensors(form)
+            if tensors and self.world.names.program.tensors[tensors[0][0]].kind == "real" and (
+                    self._whole_number(n, form.head[1], frame) is None):
+                return True
+        return False
+
     def cell_of_call(self: Evaluator, node: Apply, frame: Frame) -> Value:
         """S(x)_i, or a bracket with a subscript."""
         norm = self.marked_norm(node, frame)
         if norm is not None:
             return norm
+        if isinstance(node.args[0], Number) and node.args[0].text == "0":
+            zeros = self.filled(0, node.args[1:], frame)
+            return Fraction(0) if zeros is None else zeros
         form = form_of(node)
         if form is not None and form.args is not None:
             for d in self.definitions(form):
@@ -231,10 +259,12 @@ class Functions:
     def _special(self: Evaluator, name: str, args: tuple[Node, ...], frame: Frame) -> Thunk | None:
         if name in ("max", "min"):
             return lambda: self.extreme(name, args, frame)
+        if name in TRACES and len(args) == 1:
+            return lambda: self.trace(args[0], frame)
         one: dict[str, Callable[[Value], Value]] = {
             "softmax": self.softmax, "diag": diagonal, "transpose": transposed,
-            "tr": lambda v: self.total(diagonal(v)), "trace": lambda v: self.total(diagonal(v)),
-            "sum": self.total, "norm": self.norm, "vec": flattened, "flatten": flattened,
+            "sum": self.total, "norm": self.norm, "vec": columns_first,
+            "flatten": flattened, "det": self.determinant,
             "mean": lambda v: self.numbers.div(self.total(v), Fraction(len(cells_of(v)))),
             "logsumexp": lambda v: self.numbers.apply("ln", self.total(self._map("exp", v))),
             "logsoftmax": lambda v: self._map("ln", self.softmax(v)),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chainrule.check.values_tree import Evaluator
 
 _INDICATORS: Final = frozenset({"1", "I", "𝟙", "chi", "ind"})
+_LENGTHS: Final = frozenset("nmNMdDKBC")  # letters that are rather a length than an index
 _CONDITIONS: Final = frozenset({"such", "compare", "truth", "in"})
 
 
@@ -34,13 +35,21 @@ def row_of_ones(node: Node) -> bool:
     """Whether a factor is a transposed vector of ones."""
     node = unremarked(node)
     return isinstance(node, Apply) and (node.head == "transpose" or (
-        node.head == "power" and plain_letter(node.args[1]) == "T")) and _is_one(node.args[0])
+        node.head == "power" and plain_letter(node.args[1]) == "T")) and (
+        _is_one(node.args[0]) or _sized_one(node.args[0]))
+
+
+def _sized_one(node: Node) -> bool:
+    """Whether a vector of ones has its length below it: 1_n, 1_3, no indicator."""
+    node = unremarked(node)
+    return isinstance(node, Symbol) and node.name in ("1", "𝟙") and len(node.subs) == 1 and (
+        plain_letter(node.subs[0]) in _LENGTHS or isinstance(node.subs[0], Number))
 
 
 def column_of_ones(node: Node) -> bool:
     """Whether a factor is a vector of ones, and not the number."""
     node = unremarked(node)
-    return isinstance(node, Symbol) and _is_one(node)
+    return isinstance(node, Symbol) and (_is_one(node) or _sized_one(node))
 
 
 def indicator(node: Node) -> Node | None:

@@ -67,10 +67,12 @@ class Slopes:
             return False
         return bool(self.chooser.choose(("operator", node.start, node.end), 2))
 
-    def slope(self: Evaluator, node: Derivative, frame: Frame) -> Value:
+    def differentiated(self: Evaluator, node: Derivative, frame: Frame) -> Value:
         """The value of ∂top/∂bottom."""
         if node.top is None:
             raise Unknown("a derivative of nothing", "form")
+        if self.rows:
+            raise Unknown("what a derivative at one example is is not said", "form")
         top: Node = node.top
         if not node.bottom:
             weights = self._weights()
@@ -83,6 +85,9 @@ class Slopes:
                 below = self._variable_of(node) if kind else Symbol(
                     node.start, node.start, weights[0])
             node = Derivative(node.start, node.end, top, (below,), node.total)
+        by_slice = self.slope_by_slice(node, frame)
+        if by_slice is not None:
+            return by_slice
         if len(node.bottom) > 1:
             top = Derivative(node.start, node.end, top, node.bottom[1:], node.total)
         target = self.target(node.bottom[0], frame)
@@ -91,7 +96,8 @@ class Slopes:
             return own
         before = self.numbers.ties
         side = self.numbers.side
-        found = self._jacobian(top, target, frame)
+        found = self.local_slope(top, target, frame) if node.start in self.local else None
+        found = self._jacobian(top, target, frame) if found is None else found
         if not target.tensor and _is_zero(found) and form_of(node.bottom[0]) is not None:
             # a name of the paper's own for something that the program computes, too
             target = self._by_value(node.bottom[0], frame)
@@ -137,7 +143,7 @@ class Slopes:
         kept = self._kept_jacobian(top, target, frame)
         if kept is not None:
             return kept
-        return self._moved_jacobian(top, target, frame)
+        return self.moved_jacobian(top, target, frame)
 
     def _kept_jacobian(self: Evaluator, top: Node, target: Target, frame: Frame) -> Value | None:
         """The derivative of a tensor by a tensor of the program: worked out once for a world."""
@@ -172,13 +178,13 @@ class Slopes:
             found = None if letter or len(cells_of(whole)) <= few else self._reversed(
                 name, target.tensor, frame)
             if found is None:
-                found = self._moved_jacobian(Symbol(top.start, top.end, letter or name) if (
+                found = self.moved_jacobian(Symbol(top.start, top.end, letter or name) if (
                     letter or rows) else top, bare, frame)
             self.world.cache[at] = found, self.numbers.ties != before, frame.cells, shape
         found, tied, _, shape = self.world.cache[at]
         self.numbers.ties += tied
         if target.place:
-            found = _columns(found, shape, target.place)
+            found = columns_of(found, shape, target.place)
         if rows:
             assert isinstance(found, Array)
             found = self._at(found, [k + self.base for k in rows])
@@ -203,7 +209,7 @@ class Slopes:
         except Unknown:
             return None
 
-    def _moved_jacobian(self: Evaluator, top: Node, target: Target, frame: Frame) -> Value:
+    def moved_jacobian(self: Evaluator, top: Node, target: Target, frame: Frame) -> Value:
         """All partial derivatives, one cell of the bottom moved at a time."""
         cells = cells_of(target.value)
         if len(cells) > _CELLS:
@@ -325,6 +331,7 @@ class Slopes:
             return self._by_value(node, frame)
         if len(form.head) > 2 and form.head[2]:
             form = self.labelled(form, frame)
+        form = self.as_meant(form)
         name = form.head[1]
         label = form.head[2] if len(form.head) > 2 else ""
         if form.args is None and not label and name in frame.params:
@@ -486,7 +493,7 @@ def _is_zero(found: Value) -> bool:
     return all(type(c) is Fraction and c == 0 for c in cells_of(found))
 
 
-def _columns(found: Value, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
+def columns_of(found: Value, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
     """The part of a Jacobian that belongs to one cell, or one row, of what it is taken by."""
     assert isinstance(found, Array)
     top = found.shape[: len(found.shape) - len(shape)]
@@ -505,4 +512,4 @@ def _columns(found: Value, shape: tuple[int, ...], place: tuple[int, ...]) -> Va
     return array(top + rest, tuple(cells))
 
 
-__all__ = ["Slopes", "Target"]
+__all__ = ["Slopes", "Target", "columns_of"]

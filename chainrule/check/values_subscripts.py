@@ -8,14 +8,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from chainrule.check.tree import Apply, Node, Number, walk
+from chainrule.check.tree import Apply, Node, Number, Symbol, walk
 from chainrule.check.values import Array, Unknown, Value, cells_of
 from chainrule.check.values_frames import Frame, Need
 from chainrule.check.values_names import (
     form_of,
     plain_letter,
 )
-from chainrule.check.values_tensors import cellwise
+from chainrule.check.values_tensors import cellwise, transposed
 
 if TYPE_CHECKING:
     from chainrule.check.values_tree import Evaluator
@@ -44,6 +44,14 @@ class Subscripts:
         if not subs and name in self.scope.flat and self.chooser.choose(("flat", name), 2) == 0:
             return flattened(frame.cells.tensor(name))
         tensor = self.world.names.program.tensors[name]
+        if self.by_rows and len(subs) == 1 and len(shape) == 2 and self.chooser.choose(
+                ("axis", name), 2):  # w_j of W = [w_1 … w_n]
+            return self.tensor_cells(name, (Symbol(0, 0, ":"), *subs), frame) if (
+                plain_letter(subs[0]) != ":") else transposed(frame.cells.tensor(name))
+        if subs and plain_letter(subs[0]) == ":":
+            at = self.index_of(subs[1], shape[1], frame)
+            column = Array((shape[1], shape[0]), transposed(frame.cells.tensor(name)).cells)
+            return self._at(column, [at])
         places = self.places(subs, shape, frame)
         if len(places) == len(shape):
             value = frame.cells.cell(name, tuple(places))
@@ -57,9 +65,17 @@ class Subscripts:
 
     def places(self: Evaluator, subs: tuple[Node, ...], shape: tuple[int, ...],
                frame: Frame) -> list[int]:
-        """Subscripts as places counted from 0."""
+        """Subscripts as places counted from 0; colons at their end are rows."""
+        if len(subs) > len(shape) and subs and plain_letter(subs[-1]) == ":":
+            raise Unknown("more subscripts than axes", "shape")
+        rows = 0
+        while subs and plain_letter(subs[-1]) == ":":
+            subs, rows = subs[:-1], rows + 1
         if not subs:
             return []
+        if rows:
+            return self._checked([self.index_of(s, n, frame) for s, n in
+                                  zip(subs, shape, strict=False)], shape)
         if len(subs) == 1:
             digits = constant_index(subs[0])
             if digits is not None and digits >= 0 and 1 < len(shape) == len(str(digits)):
@@ -83,6 +99,8 @@ class Subscripts:
 
     def _counts_cells(self: Evaluator, sub: Node, shape: tuple[int, ...], frame: Frame) -> bool:
         """Whether one subscript of a matrix counts its cells rather than its rows."""
+        if self.by_rows:
+            return False
         return self.chooser.choose(("cells", shape), 2) == 0
 
     def _checked(self: Evaluator, indices: list[int], shape: tuple[int, ...]) -> list[int]:

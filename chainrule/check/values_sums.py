@@ -40,7 +40,13 @@ class Sums:
             at.params = {n: v for n, v in at.params.items() if n != letter}
             if condition is not None and not self._holds(condition, at):
                 continue
-            values.append((k, self.value(inner, at)))
+            try:
+                values.append((k, self.value(inner, at)))
+            except Unknown as unknown:
+                if values and unknown.kind in ("base", "range") and item.upper is not None and (
+                        constant_index(item.upper) == k) and " no cell " in unknown.why:
+                    raise Unknown(unknown.why, "beyond") from None
+                raise
         return self._joined(node.op, values)
 
     def _letter(self: Evaluator, item: Item) -> tuple[str, Node | None]:
@@ -120,8 +126,22 @@ class Sums:
                 raise
             return self.common_size(frame)
         if any(isinstance(n, Symbol) for n in walk(node.body)):
-            raise Unknown(f"over what {letter} runs is not said", "range")
+            return self._unused(letter, node)
         return self.common_size(frame)
+
+    def _unused(self: Evaluator, letter: str, node: Reduce) -> int:
+        """How often a term is added that its index does not stand in: as often as any axis is long.
+
+        Where no name in it has cells that are left open, the index can only be the wrong one.
+        """
+        named = [n for n in walk(node.body) if isinstance(n, Symbol)]
+        below = {id(s) for n in named for b in n.subs for s in walk(b)}
+        outer = [n for n in named if id(n) not in below and plain_letter(n) != "e"]
+        sizes = sorted(set(self.world.sizes.values()))
+        if not sizes or not all(n.subs for n in outer) or any(
+                plain_letter(n) == letter for n in named):
+            raise Unknown(f"over what {letter} runs is not said", "range")
+        return int(sizes[self.chooser.choose(("runs", node.start, node.end), len(sizes))])
 
     def _beside_delta(self: Evaluator, letter: str, body: Node, frame: Frame) -> int:
         """The axis of an index of δ_{sl}: that of another name with it; 0 where there is none."""

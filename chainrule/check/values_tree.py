@@ -42,14 +42,20 @@ from chainrule.check.values_adjoints import Adjoints
 from chainrule.check.values_calls import Calls
 from chainrule.check.values_cells import Cells
 from chainrule.check.values_differentials import Differentials
-from chainrule.check.values_dots import is_dots, list_with_dots, terms_with_dots
+from chainrule.check.values_dots import is_dots, is_dotted, list_with_dots, terms_with_dots
 from chainrule.check.values_frames import DEPTH, OPERATIONS, Chooser, Frame, Need
 from chainrule.check.values_functions import Functions
+from chainrule.check.values_grids import grid_with_dots, has_dots
+from chainrule.check.values_kept import Keeping, Kept
 from chainrule.check.values_laid import Laid, with_divergences
 from chainrule.check.values_limits import Limits
+from chainrule.check.values_local import Local
+from chainrule.check.values_matrices import Matrices
 from chainrule.check.values_names import key, plain_letter
 from chainrule.check.values_ones import Ones, indicator, row_of_ones, with_indicators
+from chainrule.check.values_slices import Slices
 from chainrule.check.values_slopes import Slopes
+from chainrule.check.values_spoken import Spoken
 from chainrule.check.values_subscripts import Subscripts, flattened
 from chainrule.check.values_sums import Sums
 from chainrule.check.values_tensors import (
@@ -62,16 +68,11 @@ from chainrule.check.values_tensors import (
     transposed,
 )
 from chainrule.check.values_turns import ACROSS, Turns
+from chainrule.check.values_units import Units, is_inverse_turned
 from chainrule.check.worlds import Own, Scope, World
 
 _COMPARE: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "=": "eq",
                    "!=": "ne", "~~": "eq"}
-CLASS: Final = re.compile(
-    r"\b(\w'?)\s+(?:is|be|was|=)\s+(?:the\s+)?(?:(?:index|number|label)\s+of\s+(?:the\s+)?)?"
-    r"(?:correct|true|right|actual|target|real|ground[- ]truth)\s+(?:class|label)|"
-    r"(?:correct|true|right|actual|target)\s+(?:class|label)\s+"
-    r"(?:is|=|be)\s+(?:class\s+)?(\w'?)\b|\bis\s+(?:of\s+|in\s+)?(?:the\s+)?class\s+(\w'?)\b",
-    re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\d+(\.\d*)?([eE][+-]?\d{1,3})?|\.\d+", re.ASCII)
 
 
@@ -89,7 +90,7 @@ def number(text: str) -> Fraction:
 
 
 class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones, Adjoints, Laid,
-                Differentials):
+                Differentials, Matrices, Local, Slices, Units, Spoken, Keeping):
     """Values in one world and one scope; see the module's description.
 
     `base` is what subscripts count from. `student` says that a student's own values replace the
@@ -108,7 +109,7 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         self.functions: set[str] = set()
         self.operations = 0
         self.depth = 0
-        self.approximate = False
+        self.approximate: bool = False
         self.fine = False  # whether each product may be another kind of product
         self.place: int = 10**9  # where in the paper this stands
         self.slopes: dict[tuple[str, str], Value] = {}  # a student's own derivatives
@@ -117,6 +118,10 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         self.turns: dict[tuple[int, int], str] = {}  # which way products lie, by their places
         self.spreads: set[tuple[int, int]] = set()  # products with a vector for each row
         self.nudges: dict[int, Fraction] = {}  # literals, by their place, that are moved a little
+        self.kept: Kept | None = None  # derivatives of this test
+        self.by_rows: bool = False  # whether one subscript of a matrix is never a cell
+        self.units: dict[int, int] | None = None  # sizes of unit matrices, by their places
+        self.rows: bool = False  # whether x may be short for any x^{(i)}
         self.below = 0  # below how many lines of fractions this stands
         self.moves: tuple[Node, ...] = ()  # what differentials are taken of
         self.free: tuple[Node, ...] = ()  # those of them that move freely
@@ -229,6 +234,8 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
             called = node.head.startswith("call:")
             if condition is not None and not (called and self.known(node, frame)):
                 return self._truth(Apply(node.start, node.end, "truth", (condition,)), frame)
+            if self.units and node.head in ("sum", "product"):
+                self.note_units(node, frame)
             return self._apply(node, frame)
         if isinstance(node, Reduce):
             return self.reduce(node, frame)
@@ -353,22 +360,12 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
                 continue
             other = self.turn(arg) if isinstance(term, Array) else ""
             before, total = total, self.times(node, k, signs[k], total, term, (turn, other))
-            turn = self.product_turn(before, term, turn, other) if signs[k] != "odot" else turn
+            if signs[k] != "odot":
+                turn = self.product_turn(before, term, turn, other, (args[k - 1], arg))
         self.turns[node.start, node.end] = turn
         numeric = set(signs[1:]) == {"*"} and not frame.bound and not any(
             isinstance(n, Symbol) for n in walk(node))
-        return self._or_size(node, frame, total) if numeric else total
-
-    def _or_size(self, node: Apply, frame: Frame, total: Value) -> Value:
-        """98 × 98 × 5 is a number, or the size of something."""
-        if isinstance(total, Array) or not 2 <= len(node.args) <= 5:
-            return total
-        sides = [self.value(a, frame) for a in node.args]
-        if not all(type(s) is Fraction and s.denominator == 1 and s >= 1 for s in sides):
-            return total
-        if self.chooser.choose(("size", node.start, node.end), 2):
-            return Array((len(sides),), tuple(sides))
-        return total
+        return self.or_size(node, frame, total) if numeric else total
 
     def times(self, node: Apply, k: int, sign: str, a: Value, b: Value,
               turns: tuple[str, str] = ("", "")) -> Value:
@@ -378,22 +375,22 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         kind = {"*": "times", "dot": "dot", "odot": "odot"}.get(sign, "")
         if not isinstance(a, Array) or not isinstance(b, Array):
             return cellwise(self.numbers.mul, a, b)
-        what = self._joint(node, k, kind, a, b)
-        if (options := self.turned_product(kind, a, b, *turns)) is not None:
+        if sign == "otimes" and (made := self.kronecker(a, b)) is not None:
+            return made
+        what = self.joint(node, k, kind, a, b)
+        factors = node.args[0] if k == 1 else node, node.args[k]
+        if (options := self.turned_product(
+                sign if sign == "otimes" else kind, a, b, *turns, factors)) is not None:
             return options[self.chooser.choose((*what, *turns), len(options))]()
         here = node.start, node.end
+        if (only := self.matrix_product(node, k, kind, a, b)) is not None:
+            return only
         options = products(self.numbers, kind, a, b,
                            None if ACROSS in turns or self.maps(node, k) else here in self.spreads)
         made = options[self.chooser.choose(what, len(options))]()
         if len(a.shape) == 1 and isinstance(made, Array) and made.shape == b.shape != a.shape:
             self.spreads.add(here)  # γ went with each row, so what stands behind may too
         return made
-
-    def _joint(self, node: Apply, k: int, kind: str, a: Array, b: Array) -> Any:
-        """What a choice between products is called: those of one kind are taken alike at first."""
-        if self.fine:
-            return ("product", node.start, node.end, k)
-        return ("product", kind, len(a.shape), len(b.shape), a.shape == b.shape)
 
     def _quotient(self, a: Value, b: Value) -> Value:
         if isinstance(a, bool) or isinstance(b, bool):
@@ -439,8 +436,14 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         if plain_letter(base) == "e" and (not self.known(base, frame) or self.chooser.choose(
                 ("euler", node.start, node.end), 2)):
             return self._map("exp", self.value(exponent, frame))
+        if is_inverse_turned(exponent):
+            turned = transposed(self.value(base, frame))
+            return self.inverse(turned) if isinstance(turned, Array) else turned
         top = self.value(exponent, frame)
         below = self.value(base, frame)
+        whole = self.matrix_power(node, below, top)
+        if whole is not None:
+            return whole
         for x in cells_of(top):
             if type(x) is Fraction and abs(x) > 400:
                 raise Unknown("the exponent is too large", "budget")
@@ -452,14 +455,17 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
     def _matrix(self, node: Matrix, frame: Frame) -> Value:
         if len(node.rows) == 1:
             return self.listed(node.rows[0], frame)
+        if has_dots(node):
+            return grid_with_dots(self, node, frame)
         rows = [[self.value(part, frame) for part in row] for row in node.rows]
         return blocks(rows)
 
     def listed(self, parts: tuple[Node, ...], frame: Frame) -> Value:
         """A list as an array; dots stand for what the neighbours show."""
-        if any(is_dots(p) for p in parts):
-            return list_with_dots(self, parts, frame)
-        return blocks([[self.value(p, frame) for p in parts]])
+        if any(map(is_dots, parts)) or (len(parts) == 1 and is_dotted(parts[0]) and (
+                not self.chooser.choose(("listed", parts[0].start), 2))):
+            return self.laid_in_columns(list_with_dots(self, parts, frame), parts)
+        return self.laid_in_columns(blocks([[self.value(p, frame) for p in parts]]), parts)
 
     # --- conditions and cases
 
@@ -494,27 +500,6 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
                                        all(isinstance(x, bool) for x in value.cells)):
             return value
         raise Unknown("this is no condition")
-
-    def spoken(self, said: str, frame: Frame) -> bool:
-        """A condition in words: that something is the class of the example."""
-        found = CLASS.search(said)
-        if found is None:
-            raise Unknown(f"the words {said[:40]!r} are no formula", "words")
-        letter = next(g for g in found.groups() if g)
-        mine = self.index_of(Symbol(0, 0, letter), lambda: self.common_size(frame), frame)
-        return mine == self.true_class(frame)
-
-    def true_class(self, frame: Frame) -> int:
-        """The class of the example: the one label, or the one one-hot vector, of the part."""
-        program = self.world.names.program
-        for name, tensor in program.tensors.items():
-            if tensor.kind == "integer" and not tensor.shape:
-                return int(self.numbers.still(frame.cells.cell(name, ()))) + self.base
-        for name, tensor in program.tensors.items():
-            free = self.world.part.free.get(name)
-            if free is not None and free.onehot and len(tensor.shape) == 1:
-                return self._integer(frame.cells.tensor(name))
-        raise Unknown("the part has no classes", "words")
 
     def _compared(self, node: Apply, frame: Frame) -> Value:
         values = [self.compared_value(a, frame) for a in node.args]
@@ -597,4 +582,4 @@ class Evaluator(Calls, Subscripts, Functions, Slopes, Sums, Limits, Turns, Ones,
         return array(shape, tuple(found))
 
 
-__all__ = ["CLASS", "Evaluator", "key", "number"]
+__all__ = ["Evaluator", "key", "number"]

@@ -47,11 +47,15 @@ class Names:
         self.exact: dict[str, str] = {}
         self.spelled: dict[tuple[Head, Key], str] = {}
         self.further = {name: name for name in part.adjoints}  # quantities beyond the program
+        self.respelled: dict[tuple[Head, tuple[Key, ...]], str] = {}  # d_k for the size d
         for name in program.tensors:
             self.exact.setdefault(full_name(name), name)
             self.exact.setdefault(full_name(name).replace("_", ""), name)
         for name, spellings in forms.items():
             for form in spellings:
+                if name in self.sizes.values() and name not in program.tensors:
+                    self.respelled[form.head, tuple(map(key, form.subs))] = name
+                    continue
                 if name not in program.tensors:
                     self.further[form.head[1]] = name
                     continue
@@ -117,10 +121,14 @@ class Names:
         return len(subs) <= len(self.program.tensors[tensor].shape) and all(
             k is None or k > 0 for k in numbers)
 
+    def size_of(self, form: Form) -> str | None:
+        """The size that the sheet spells so, as d_k for d."""
+        return self.respelled.get((form.head, tuple(map(key, form.subs))))
+
     def size(self, name: str) -> str | None:
         """The size of that name; the case may differ where that leaves no doubt."""
-        if name in self.sizes:
-            return self.sizes[name]
+        if name in self.sizes or (("name", name, ""), ()) in self.respelled:
+            return self.sizes.get(name) or self.respelled[("name", name, ""), ()]
         fits = [s for n, s in self.sizes.items() if n.lower() == name.lower()]
         return fits[0] if len(fits) == 1 else None
 
@@ -181,12 +189,13 @@ class World:
     """A part with values: sizes, inputs, and the program's cells over them."""
 
     def __init__(self, part: Part, names: Names, graph: Graph, numbers: Numbers, seed: int,
-                 expression: Callable[[str], Expr] | None = None) -> None:
+                 expression: Callable[[str], Expr] | None = None, again: int = 0) -> None:
         self.part = part
         self.names = names
         self.numbers = numbers
         self.seed = seed
-        self.random = random.Random(f"{part.name}/{seed}")
+        self.again = again  # how often it was drawn before
+        self.random = random.Random(f"{part.name}/{seed}" + f"/{again}" * bool(again))
         self.expression = expression
         program = graph.program
         self.inputs: dict[str, Any] = {}
@@ -256,6 +265,8 @@ class World:
                     cells += [Fraction(w, sum(weights)) for w in weights]
             return tuple(cells)
         low, high = Fraction(str(free.low)), Fraction(str(free.high))
+        if free == Free() and self.again > 1:  # how large it is, is not said: look further
+            low, high = low * self.again, high * self.again
         found: set[Fraction] = set()
         ordered = []
         # a lone number is positive in one of the first two worlds and negative in the other one:

@@ -68,6 +68,7 @@ class Harvest:
         if draft.waits:
             at = draft.signs[-1].place.end if draft.signs else 0
             draft.sides.append(Side(Place(at, at), "", None, "nothing stands here"))
+        _drop_dots(draft)
         context = draft.context()
         for side in draft.sides:
             if side.node is None and side.text and side.why != "words":
@@ -170,6 +171,15 @@ class Harvest:
         """A node as a side of its own."""
         place = Place(node.start, node.end)
         return Side(place, self.text[node.start : node.end], node)
+
+
+def _drop_dots(draft: Draft) -> None:
+    """a = … = b says that a is b."""
+    for k in range(len(draft.sides) - 2, 0, -1):
+        node = draft.sides[k].node
+        same = len(draft.signs) > k and draft.signs[k].relation == draft.signs[k - 1].relation
+        if same and isinstance(node, Apply) and node.head == "dots":
+            del draft.sides[k], draft.signs[k - 1]
 
 
 def _is_relation(node: Node) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 from chainrule.check.read import words as w
 from chainrule.check.read.blanks import blank_cells
 from chainrule.check.read.derivatives import Derivatives
+from chainrule.check.read.dots import dotted, factors_go_on
 from chainrule.check.tree import (
     Apply,
     Choice,
@@ -75,6 +76,9 @@ class Reader(Derivatives):
             kind = self.peek(ahead).kind
             if kind in ("end", "rel", "sep", "text"):
                 break
+            if kind == "dots" and len(found) == 1 and self.peek(ahead + 1).kind == "end":
+                self.at += ahead + 1  # y_1 = a x_1, …
+                break
             self.at += ahead
             found.append(self._set_difference())
             if len(found) > PAPER_CELLS:
@@ -118,6 +122,12 @@ class Reader(Derivatives):
             sign = self._signs()
             if sign:
                 continue
+            if len(args) == 1 and factors_go_on(self, args[0]):
+                args[0] = dotted(self, args[0])
+                sign = self._signs()
+                if sign:
+                    continue
+                break
             if (_is_dots(args[-1]) or self.peek().kind == "dots") and self.starts_operand():
                 if len(args) == 1 and _is_dots(args[-1]):
                     break

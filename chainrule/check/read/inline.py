@@ -159,6 +159,8 @@ def _mathlike(kind: str, token: str, text: str, match: re.Match[str], run: _Run,
         return token[1:] not in _COMMANDS_OF_WORDS
     if kind == "sep":
         return run.depth > 0
+    if token == ":" and run.depth > 0 and run.tokens[-1][1] in ("[", ","):
+        return text[match.end() : match.end() + 1] in (",", "]")  # Y[:, 0]
     if kind == "other":
         return False
     if kind != "word":

@@ -215,12 +215,19 @@ class Names(Cursor):
             if symbol.label is not None and not known:
                 return function
             if symbol.subs:
-                return function or (known and len(name) > 3) or self._celled()
+                return function or (known and len(name) > 3) or self._celled() or (
+                    _of_parameters(symbol) and self._one_thing())
             return function or known or symbol.name not in ("e", "pi", "infty", "d")
         if token.text in ("[", "{"):
             return name in w.FUNCTIONS or (name in ("E", "P") and token.text == "[") or (
                 key in self.habits.functions and not token.gap)
         return False
+
+    def _one_thing(self) -> bool:
+        """Whether a bracket holds names alone: f_w(x), but not J_w (a + b)."""
+        inside = self.tokens[self.at + 1 : min(self.match[self.at], self.end)]
+        return bool(inside) and not any(
+            t.kind in ("rel", "times") or (t.kind == "op" and t.text in "+-") for t in inside)
 
     def _celled(self) -> bool:
         """Whether one name in brackets has a subscript behind them: S_0(x)_i is no product."""
@@ -356,6 +363,12 @@ class Names(Cursor):
         raise NotImplementedError
 
 
+def _of_parameters(symbol: Symbol) -> bool:
+    r"""Whether a name has what it depends on below it, as h_\theta has."""
+    below = symbol.subs[0] if len(symbol.subs) == 1 else None
+    return isinstance(below, Symbol) and not below.subs and below.name in _PARAMETERS
+
+
 def _are_indices(subs: tuple[Node, ...]) -> bool:
     r"""Whether subscripts name a cell, as those of (\\partial L / \\partial W)_{ij} do."""
     for sub in subs:
@@ -373,6 +386,9 @@ def _only_letter(node: Node) -> Symbol | None:
         return None
     only = next(iter(found.values()))
     return None if only.subs or only.label is not None else only
+
+
+_PARAMETERS: Final = frozenset({"theta", "Theta", "phi", "psi", "omega", "w", "W", "beta"})
 
 
 def called(symbol: Symbol) -> str:

@@ -137,7 +137,7 @@ _RUN_TURNED: Final = re.compile(
 _SPOKEN_IN: Final = re.compile(
     r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf|cal|bb|tt)|operatorname\*?|mbox|begin|end|label|tag)\s?"
     r"\{[^{}]{0,80}\}")
-_WORD: Final = re.compile(r"(?<![A-Za-z\\])(?<!_)(?<!_\{)[A-Za-z]{2,8}(?![A-Za-z])", re.ASCII)
+_WORD: Final = re.compile(r"(?<![A-Za-z\\^])(?<!_)(?<!_\{)[A-Za-z]{2,8}(?![A-Za-z])", re.ASCII)
 _NAME: Final = re.compile(r"[A-Z]{2,5}\Z|(?=[a-z]*[aeiou])[a-z]{3}\Z")
 _INDEXED: Final = re.compile(r"[i-nrst]{2,3}\Z")
 

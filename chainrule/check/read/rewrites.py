@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from chainrule.check.read.slices import SPAN, closing, sliced
 from chainrule.check.read.tokens import Token
 
-_PAIRS: Final = {"{": "}", "open": "close", "begin": "end"}
 _INDICES: Final = frozenset("ijklmnpqrst")
 _GREEK: Final = frozenset(
     ("theta", "alpha", "beta", "gamma", "sigma", "omega", "lambda", "mu", "phi", "delta"))
-_SPAN: Final = 400  # tokens that a group may have here
 
 
 def rewritten(tokens: list[Token]) -> list[Token]:
@@ -26,6 +25,8 @@ def rewritten(tokens: list[Token]) -> list[Token]:
         tokens = _fractions(tokens)
     if "_" in texts or "^" in texts:
         tokens = _scripts(tokens)
+    if "_" in texts or "[" in texts:
+        tokens = sliced(tokens)
     if any(t.kind == "num" for t in tokens):
         tokens = _numbered(tokens)
     if "delta" in texts:
@@ -35,17 +36,6 @@ def rewritten(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def closing(tokens: list[Token], at: int) -> int:
-    """Where the group that a token opens is closed; -1 where it is not, or far away."""
-    opener, closer = tokens[at].kind, _PAIRS[tokens[at].kind]
-    depth = 0
-    for k in range(at, min(len(tokens), at + _SPAN)):
-        depth += (tokens[k].kind == opener) - (tokens[k].kind == closer)
-        if depth == 0:
-            return k
-    return -1
-
-
 def _fractions(tokens: list[Token]) -> list[Token]:
     r"""{a \over b} as \frac{a}{b}; without braces all that stands there."""
     for _ in range(60):
@@ -53,14 +43,14 @@ def _fractions(tokens: list[Token]) -> list[Token]:
         if at is None:
             return tokens
         start, depth = at, 0
-        while start > 0 and at - start < _SPAN:
+        while start > 0 and at - start < SPAN:
             kind = tokens[start - 1].kind
             if depth == 0 and kind in ("{", "rel", "amp", "break"):
                 break
             depth += (kind == "}") - (kind == "{")
             start -= 1
         end, depth = at + 1, 0
-        while end < len(tokens) and end - at < _SPAN:
+        while end < len(tokens) and end - at < SPAN:
             kind = tokens[end].kind
             if depth == 0 and kind in ("}", "rel", "amp", "break"):
                 break
