@@ -69,6 +69,14 @@ def _valued(node: Expr) -> tuple[Expr, ...]:
     return children(node)
 
 
+def _guarded(body: Reduce, guard: Expr) -> Reduce:
+    """A reduction of zeros where a guard does not hold: a maximum then has terms in any case."""
+    condition = body.condition
+    if condition is not None and body.op != "sum":
+        condition = Apply("or", (condition, Apply("not", (guard,))))
+    return replace(body, condition=condition, body=select(guard, body.body, ZERO))
+
+
 class _Split:
     def __init__(self, program: Program) -> None:
         self.tensors = dict(program.tensors)
@@ -111,7 +119,7 @@ class _Split:
         if isinstance(e, Reduce):
             alone = self.root(e, ranges, replace(equation, condition=guard))
             if guard is not None:
-                alone = replace(alone, body=select(guard, alone.body, ZERO))
+                alone = _guarded(alone, guard)
             return self.part(alone, e.op, ranges, equation), 0
         if isinstance(e, Select):
             if reduces(e.condition):

@@ -67,8 +67,10 @@ class Reductions(Reads):
             sums = _Sums(self, len(sites), self.lanes, streams)
             self.terms(ranges, sites, lambda at, k: sums.add(self.term(e, at, under), k), streams)
             return sums.results()
-        tail, live = self.tail, self.live
+        tail, live, ready = self.tail, self.live, self.ready
         if together > 1:
+            self.ready = {key: [self.e.lane(v, k) for k in range(live) for v in values]
+                          for key, values in ready.items()}
             sites, under = self.apart(sites, under)
             self.lanes, self.tail = 1, None
         few = len(sites) < _STREAMS and extent_of(along) >= _STREAMS * self.width
@@ -76,7 +78,7 @@ class Reductions(Reads):
         sums = _Sums(self, len(sites), self.width, streams)
         others = [r for r in ranges if r.name != along.name]
         self.terms(others, sites, lambda at, _: self.vector_terms(e, along, at, under, sums))
-        self.lanes, self.tail = together, tail
+        self.lanes, self.tail, self.ready = together, tail, ready
         return sums.folded(live, together) if together > 1 else sums.apart()
 
     def apart(self, sites: list[Site], under: Masks) -> tuple[list[Site], Masks]:
