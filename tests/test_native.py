@@ -71,6 +71,7 @@ TEXTS = (
     "input x[N,M]; m = max(i, j) x[i,j]; s = sum(i, j) exp(x[i,j] - m)",
     "input x[N,M], u[M]; y[i] = (sum(j) x[i,j]*u[j])^3 - tanh(sum(j) x[i,j]^2)",
     "input x[N,M]; y[i] = sum(k) (max(j) x[i,j])*x[i,k]",
+    "input x[N,M], u[M]; y[i] = sum(j) (1 if (sum(k) x[i,k]) > u[j] else 0)",
     "input x[N]; y[i] = sum(k) ((max(j < i) x[j])*x[k] if i > 0 else x[k]) with i < N",
 )
 

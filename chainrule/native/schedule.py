@@ -19,7 +19,6 @@ from chainrule.lang.expr import (
     Range,
     Reduce,
     Ref,
-    at_indices,
     transform,
 )
 from chainrule.lang.integers import constant, index
@@ -29,6 +28,7 @@ from chainrule.native.blas import Product, factors, product, rest_of
 from chainrule.native.fuse import Group, grouped, inlined, unseen
 from chainrule.native.kernels import Kernel, Storage, references, shape_of, storage
 from chainrule.native.layout import LINE, laid_out, margins, unshared
+from chainrule.native.prepare import renamed
 from chainrule.native.share import EACH, ROWS, SPLIT, Share, Shared, axes_of_examples, shared
 
 Call = tuple[Kernel | Product, Share]
@@ -145,6 +145,7 @@ class _Maker:
         Then nothing is written in between, and what follows is done before it is written.
         """
         equations, shares = list(self.found.program.equations), self.found.shares
+        needs = list(self.found.needs)
         phases = []
         for phase in self.found.phases:
             kept = list(phase)
@@ -156,17 +157,17 @@ class _Maker:
                     continue
                 other = equations[rest[0]]
                 between = kept[kept.index(rest[0]):kept.index(k)]
-                if other.accumulate or not other.plain or any(
-                        rest[0] in self.found.needs[j] for j in between):
+                if other.accumulate or {s.plain for s in other.subscripts} != {
+                        r.name for r in other.ranges} or any(
+                        rest[0] in needs[j] for j in between):
                     continue
-                names = {n.plain or "": s for n, s in zip(
-                    other.subscripts, e.subscripts, strict=True)}
-                body = Apply("add", (at_indices(other.body, names), e.body))
+                body = Apply("add", (renamed(other, e).body, e.body))
                 equations[k] = replace(e, body=body, accumulate=False)
                 kept.remove(rest[0])
+                needs[k] = (needs[k] | needs[rest[0]]) - {rest[0]}
                 self.rejoined.add(k)
             phases.append(kept)
-        self.found = replace(self.found, phases=phases, program=replace(
+        self.found = replace(self.found, phases=phases, needs=needs, program=replace(
             self.found.program, equations=tuple(equations)))
 
     def product(self, e: Equation, share: Share) -> Product | None:
