@@ -7,7 +7,7 @@ import time
 import pytest
 
 from chainrule.check.paper import Label
-from chainrule.check.read import equals_signs, read_claims, read_paper, shown
+from chainrule.check.read import equals_signs, read_claims, read_formula, read_paper, shown
 
 
 def lines(text: str, name: str = "paper.md") -> list[str]:
@@ -273,3 +273,14 @@ def test_reading_stays_linear(piece: str) -> None:
         return time.process_time() - start
 
     assert seconds(60_000) < 10 * seconds(15_000) + 0.5
+
+
+@pytest.mark.parametrize(("text", "read"), [
+    (r"\frac{\partial^2 L}{\partial x^2}", True), (r"\frac{\partial^2 L}{\partial x}", False),
+    (r"\frac{\partial^2 L}{\partial x\partial y}", True),
+    (r"\frac{\partial L}{\partial x\partial y}", False),
+    (r"\frac{\partial^3 L}{\partial z_i\partial z_j}", False), ("∂²L/∂x²", True), ("∂²L/∂x", False),
+    ("∂L/∂x ∂x/∂y", True), (r"\frac{d^n y}{dx^n}", True)])
+def test_a_derivative_of_some_order_is_by_as_many_variables(text: str, read: bool) -> None:
+    (piece,) = read_formula(text)
+    assert (piece.sides[0].node is not None) == read

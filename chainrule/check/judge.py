@@ -87,7 +87,7 @@ def judge(sheet: Sheet, paper: Paper, reading: Reading, student: str = "",
     work = Judge(sheet, paper, reading, explain, memory or Memory())
     work.run()
     judged = at_home(sheet, paper, work.judged, work.asked, work.parts(), work.memory.sides)
-    questions = marked(sheet, judged, work.asked, work.memory)
+    questions = marked(sheet, paper, judged, work.asked, work.memory, work.definer)
     return Report(sheet.name, student or sheet.student, paper, reading, tuple(judged),
                   questions, reading.unread, tuple(work.remarks))
 

@@ -23,6 +23,7 @@ from chainrule.check.tree import (
     Matrix,
     Node,
     Number,
+    Reduce,
     Remark,
     Symbol,
     opposite,
@@ -246,8 +247,9 @@ class Conditions:
         if claim.relation != "=" or not (_only_names(left) and _only_names(right)):
             return False
         ends = [c.right.node for c in chain.claims if c.right.node is not None]
-        if any(not names_in(n) for n in ends):
-            return False  # a chain of values, which are what they are
+        if any(not names_in(n) for n in ends) and not any(
+                isinstance(n, Reduce) and n.op == "sum" for n in walk(right)):
+            return False  # a chain of values, which are what they are, but for a formula with a Σ
         if not room.steady(left, right) or key(left) == key(right):
             return False
         if room.part.name not in self.near:

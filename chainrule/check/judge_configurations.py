@@ -13,6 +13,8 @@ from typing import Any, Final
 from chainrule.check.sheet import Question
 
 LETTERS: Final = frozenset("iokspd")
+SPOKEN: Final = {"kernel": "k", "filter": "k", "stride": "s", "padding": "p", "pad": "p",
+                 "dilation": "d"}
 _DEFAULTS: Final = {"p": Fraction(0), "d": Fraction(1)}
 
 
@@ -56,4 +58,4 @@ def _number(value: Any) -> Any:
     return None if value is None else Fraction(str(value))
 
 
-__all__ = ["LETTERS", "configured"]
+__all__ = ["LETTERS", "SPOKEN", "configured"]

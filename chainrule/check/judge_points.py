@@ -3,19 +3,25 @@
 A teacher's rules. A right answer earns all points, and so does one that is right given a mistake
 that an earlier question has paid for. Where the answer is wrong, the right steps before it earn up
 to half. A derivation has to reach its end, and each wrong step in it costs its share. Of a table
-each entry counts. What only repeats the question, or says the same on both sides, earns nothing,
-and neither does arithmetic behind a wrong step: it is right, but it answers another question.
+each entry counts, and so does what is missing of it. What only repeats the question, or says the
+same on both sides, earns nothing, and neither does arithmetic behind a wrong step: it is right, but
+it answers another question.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from chainrule.check.judge_choices import chosen
+from chainrule.check.judge_cover import covered, empty_cells, is_slope, wanted
+from chainrule.check.judge_definitions import Definer
 from chainrule.check.judge_homes import under
 from chainrule.check.judge_rooms import Memory
+from chainrule.check.paper import Paper
 from chainrule.check.read import read_claims, read_paper
 from chainrule.check.rounding import has_number, printed_cells
 from chainrule.check.sheet import Question, Sheet
@@ -31,8 +37,9 @@ _EQUAL: Final = frozenset({"=", "≡", "is", "≈"})
 Answer = tuple[Judged, str]
 
 
-def marked(sheet: Sheet, judged: Sequence[Judged],
-           asked: Mapping[int, list[tuple[Question, str]]], memory: Memory) -> tuple[Marked, ...]:
+def marked(sheet: Sheet, paper: Paper, judged: Sequence[Judged],
+           asked: Mapping[int, list[tuple[Question, str]]], memory: Memory,
+           definer: Definer) -> tuple[Marked, ...]:
     """Every question of a sheet with its points."""
     by_number = {j.number: j for j in judged}
     answers: dict[str, list[Answer]] = {}
@@ -40,7 +47,8 @@ def marked(sheet: Sheet, judged: Sequence[Judged],
         for question, verdict in found:
             answers.setdefault(question.id, []).append((by_number[number], verdict))
     stated = _said_by(sheet, memory)
-    return tuple(_Marker(sheet, q, memory, stated).marked(
+    heads = {j.claim.chain: j.claim.left.node for j in judged if j.claim.link == 0}
+    return tuple(_Marker(sheet, paper, q, memory, stated, definer, heads, judged).marked(
         answers.get(q.id, []), [j for j in judged if j.question == q.id])
         for q in sheet.questions)
 
@@ -75,9 +83,13 @@ class _Marker:
     """One question with what is needed to mark it."""
 
     sheet: Sheet
+    paper: Paper
     question: Question
     memory: Memory
     stated: frozenset[frozenset[str]]
+    definer: Definer
+    heads: Mapping[int, Node | None]  # what each chain begins with
+    judged: Sequence[Judged]
 
     def marked(self, answers: list[Answer], own: list[Judged]) -> Marked:
         """The points for the answers to a question, and for the working that belongs to it."""
@@ -87,6 +99,10 @@ class _Marker:
         place = answers[-1][0].claim.place if answers else own[0].claim.place if own else None
         made = Marked(question.id, question.title, 0.0, question.points, claims=tuple(numbers),
                       place=place)
+        if question.ask == "choice" and (taken := chosen(question, self.paper)) is not None:
+            good = taken == question.options.get("right")
+            named = str(question.options["choices"][taken - 1])
+            return self._with(made, float(good), "right" if good else f"{named} is not right")
         if question.ask in ("text", "choice"):
             return replace(made, undecided=question.points, why="for a person to read")
         real = [(j, v) for j, v in answers if "vacuous" not in j.why and j.kind != "given"
@@ -236,17 +252,57 @@ class _Marker:
             return replace(made, undecided=made.most if open_ else 0.0,
                            why="undecided" if open_ else "no answer was found")
         good, of = sum(j.verdict != "wrong" for j in entries), len(entries)
-        least = self._least()
-        if of < least:
-            return self._with(made, good / least, f"{good} entries are right, and some are missing")
-        return self._with(made, good / of,
-                          "right" if good == of else f"{good} of {of} entries are right")
+        told = "right" if good == of else f"{good} of {of} entries are right"
+        there, more, least = self._cover(entries, own)
+        share = good / of
+        if there >= least:
+            return self._with(made, share, told)
+        told = "what is there is right" if good == of else told
+        found = self._with(made, share * there / least, (
+            f"{told}; {there:.3g} of the {least} quantities asked for "
+            f"{'is' if there == 1 else 'are'} there"))
+        return replace(found, undecided=_rounded(made.most * more / least, made.most))
 
-    def _least(self) -> int:
-        """How many entries a table has at least: half of those that are left empty on the sheet."""
-        template = self.question.template
-        rows = template.get("rows", ()) if isinstance(template, Mapping) else ()
-        return len([cell for row in rows for cell in row if cell == ""]) // 2
+    def _cover(self, entries: list[Judged], own: list[Judged]) -> tuple[float, float, int]:
+        """How many quantities of a table are there, how many more undecided, how many it has."""
+        asked = wanted(self.question, self.sheet.parts.get(self.question.part))
+        empty = empty_cells(self.question.template)
+        if asked is None:
+            return float(len(entries)), 0.0, (empty or 0) // 2
+        least = asked.number if empty is None else min(asked.number, empty)
+        room = self.definer.house.rooms.get(self.question.part)
+
+        def meaning(chain: int, node: Node) -> tuple[str, str, tuple[Node, ...]] | None:
+            mine = self.definer.rooms.get(chain) or room
+            return None if mine is None else self.definer.signature(mine, node)
+
+        def size(tensor: str) -> int:
+            shape = room.world(0).cells.shape(tensor) if room is not None else ()
+            return math.prod(shape)
+
+        def given(found: list[Judged]) -> float:
+            chains: dict[int, list[Node | None]] = {}
+            for one in found:
+                chain = one.claim.chain
+                chains.setdefault(chain, [self.heads.get(chain)]).append(one.claim.right.node)
+            return covered(asked, chains, meaning, size)
+
+        entries = [*entries, *self._elsewhere()]
+        there = given(entries)
+        open_ = [j for j in own if j.verdict in ("undecided", "unread")]
+        return there, given([*entries, *open_]) - there, least
+
+    def _elsewhere(self) -> list[Judged]:
+        """Values of the part that the paper gives for another question: nobody is asked twice."""
+        found = []
+        for one in self.judged:
+            room = self.definer.rooms.get(one.claim.chain)
+            head = self.heads.get(one.claim.chain)
+            if one.question != self.question.id and one.kind == "claim" and one.verdict in (
+                    "right", "follows", "wrong") and head is not None and not is_slope(head) and (
+                    room is not None and room.part.name == self.question.part):
+                found.append(one)
+        return found
 
     def _worked(self, made: Marked, answers: list[Answer], own: list[Judged]) -> Marked:
         """The end has to be reached, and every wrong step costs its share."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from chainrule.check.claims import Claim, Condition, Context, Side
 from chainrule.check.claims import Value as Shown
 from chainrule.check.judge_answers import Answers
-from chainrule.check.judge_configurations import LETTERS, configured
+from chainrule.check.judge_configurations import LETTERS, SPOKEN, configured
 from chainrule.check.judge_homes import under_path
 from chainrule.check.judge_rooms import Room
 from chainrule.check.judge_tables import Tables
@@ -216,6 +216,7 @@ class ShownValues(Answers, Tables):
     def _setting(self: Judge, letter: str, node: Node | None, claim: Claim) -> bool:
         """Take up `k = 8` as a part of a configuration."""
         question = self._configuration(claim.context)
+        letter = SPOKEN.get(letter.lower(), letter)
         number = printed(node)
         if number is None or letter not in LETTERS:
             return False

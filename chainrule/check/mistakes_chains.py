@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from chainrule.check.mistakes_bench import Bench, Found, literal, said
+from chainrule.check.mistakes_links import is_slope
 from chainrule.check.mistakes_names import other_names, summed_kind, variables
 from chainrule.check.mistakes_trees import bare, factors, outer, plus, swapped, terms, times
 from chainrule.check.rounding import printed
@@ -89,7 +90,9 @@ def _without_factor(bench: Bench) -> Iterator[Found]:
         if exact[k] in (0, 1) or abs(rest - shown.value) > half:
             continue
         slope = bare(lost)
-        inner = isinstance(slope, Derivative) and any(key(bare(b)) in by for b in slope.bottom)
+        inner = bool(by) and is_slope(slope)
+        if isinstance(slope, Derivative):
+            inner = any(key(bare(b)) in by for b in slope.bottom)
         yield Found("inner-derivative" if inner else "factor",
                     f"the factor {said(lost)} was left out", 0.85, shown.digits >= 3)
         return

@@ -25,7 +25,9 @@ from chainrule.check.mistakes_edits import Edit, edits
 from chainrule.check.mistakes_formulas import as_products, formula_of
 from chainrule.check.mistakes_functions import functions
 from chainrule.check.mistakes_inner import inner, points
+from chainrule.check.mistakes_layers import layers
 from chainrule.check.mistakes_links import is_slope, links
+from chainrule.check.mistakes_means import means
 from chainrule.check.mistakes_missing import missing
 from chainrule.check.mistakes_names import is_bias, renamings, summed_kind, symbol_of
 from chainrule.check.mistakes_numbers import numbers, scaled
@@ -52,6 +54,7 @@ _NAMED: Final = 2
 _ENOUGH: Final = 1.3  # with something sure and no more far-fetched than this the search stops
 _FAIR: Final = 2.2  # and no program is changed
 _CERTAIN: Final = ("log-base", "degrees")  # what hardly happens by accident
+_RENAMED: Final = ("index", "wrong-point", "wrong-quantity")
 _LARGE: Final = 700  # nodes of a claim that is too long to be looked into
 _WEAK: Final = 1.9  # what may fit by accident has to be nearer than this
 Detector = Callable[[Bench], Iterator[Found]]
@@ -156,11 +159,11 @@ def _detectors(bench: Bench) -> tuple[Detector, ...]:
     early = (ways,) if printed(bench.right) is None and not is_table(bench.right) else ()
     sloped: tuple[Detector, ...] = (slopes, _nothing) if literal(bench.right) else (
         _nothing, slopes)
-    return (_defined, plain_counts, digits, turned, exchanged, seen, lost, functions, inner, points,
-            sums, *early, *first, *sloped[:1], dropped, chains, numbers, rounded, scaled, diagonals,
-            *sloped[1:], flips, winners, tables, cases, counts, by_index, brackets, ways,
-            some_slopes, _repairs, _collapsed, wrong_derivatives, missing, _done, programs, _itself,
-            _slip)
+    return (_defined, plain_counts, means, digits, turned, exchanged, seen, lost, functions, inner,
+            points, sums, *early, *first, *sloped[:1], dropped, chains, numbers, rounded, scaled,
+            diagonals, *sloped[1:], layers, flips, winners, tables, cases, counts, by_index,
+            brackets, ways, some_slopes, _repairs, _collapsed, wrong_derivatives, missing, _done,
+            programs, _itself, _slip)
 
 
 def _nothing(_: Bench) -> Iterator[Found]:
@@ -255,6 +258,8 @@ def _repairs(bench: Bench) -> Iterator[Found]:
     unsure = 0
     for edit in made:
         new = swapped(bench.right, edit.before, edit.after)
+        if edit.kind in _RENAMED and _circular(bench, new):
+            continue
         if not bench.fits(bench.left, new) or not bench.holds(bench.left, new):
             continue
         sure = bench.sure(bench.left, new)
@@ -262,6 +267,16 @@ def _repairs(bench: Bench) -> Iterator[Found]:
         unsure += not sure
         if sure or unsure >= 4:
             return
+
+
+def _circular(bench: Bench, new: Node) -> bool:
+    """Whether a changed formula has what is asked for in it: that explains nothing."""
+    left = bare(bench.left)
+    if not isinstance(left, Symbol | Derivative):
+        return False
+    asked = key(left)
+    return any(key(n) == asked for n in walk(new)) and not any(
+        key(n) == asked for n in walk(bench.right))
 
 
 def _kind(edit: Edit, bench: Bench) -> str:

@@ -86,12 +86,15 @@ def _worked(bench: Bench, shown: Printed) -> Iterator[Found]:
     """The function that was worked out in the place of the one on the left."""
     if shown.digits < 3 or not shown.decimals:
         return
+    head = bench.case.head  # 1 − h² with h = 0 is the slope left out
+    derived = any(isinstance(n, Derivative) for side in (head, bench.left) if side is not None
+                  for n in walk(side))
     for source in _sources(bench):
         around = None
         for name in _names(source):
             logs = name in _LOGS
             for other in ("ln", "log10", "log2", "exp") if logs else _kin(name, bench):
-                if _plain(other) == _plain(name):
+                if _plain(other) == _plain(name) or (other == "relu" and derived):
                     continue
                 base = logs and other in _BASES
                 new = _exchanged(source, _names(source) if base else [name], other, base)
@@ -210,8 +213,8 @@ def _computed(bench: Bench) -> Iterator[Found]:
         equation = work.aim.program.equations[k]
         for name in dict.fromkeys(_functions(equation.body)):
             for other in ("log10", "log2", "exp") if name == "ln" else _kin(name, bench):
-                if other == name:
-                    continue
+                if other == name or (other == "relu" and work.aim.bottom):
+                    continue  # 1 − h² with h = 0 or h = a is another slip with a slope
                 new = replace(equation, body=_put(equation.body, name, other))
                 if work.fits(k, new):
                     doubt = _doubt(bench, work)

@@ -21,7 +21,7 @@ from chainrule.check.tree import Apply, Derivative, Node, Reduce, Symbol, walk
 from chainrule.check.values import cells_of
 from chainrule.check.values_names import form_of, key, plain_letter, spelling
 from chainrule.lang.expr import Apply as Operation
-from chainrule.lang.expr import Ref
+from chainrule.lang.expr import Expr, Ref
 from chainrule.lang.expr import walk as expression_walk
 
 _TRIED: Final = 40
@@ -41,7 +41,7 @@ def inner(bench: Bench) -> Iterator[Found]:
     if dotted is not None:
         made += [(False, bench.right, slope) for slope in _into(dotted, bench)]
     for _, term, slope in sorted(made, key=lambda m: m[0])[:_TRIED]:
-        if any(key(slope) == key(f) for f in factors(term)):
+        if any(key(slope) == key(f) for f in factors(term)) or _several_ways(slope, bench):
             continue
         new = swapped(bench.right, term, times(term, slope))
         if literal(term) or (dotted is None and bench.same(
@@ -58,6 +58,31 @@ def inner(bench: Bench) -> Iterator[Found]:
             yield Found("inner-derivative", f"the inner derivative {said(shown)} is missing "
                         f"behind {said(term)}", 0.7, bench.sure(bench.left, new))
             return
+
+
+def _several_ways(slope: Node, bench: Bench) -> bool:
+    """Whether ∂a/∂b is 1 and more: b is added, and stands behind another term as well.
+
+    Then it is those other ways that are missing, and no slope.
+    """
+    if not isinstance(slope, Derivative) or slope.top is None:
+        return False
+    names, graph = bench.room.names, bench.room.made.graph
+    forms = form_of(bare(slope.top)), form_of(bare(slope.bottom[0]))
+    top, below = ([n for n, _ in names.tensors(f)][:1] if f is not None else [] for f in forms)
+    if not top or not below:
+        return False
+    made = graph.equations.get(top[0], [])
+    added = any(isinstance(t, Ref) and t.tensor == below[0]
+                for e in made for t in _summands(e.body))
+    later = graph.dependents(frozenset(below)) - set(below)
+    return added and any(name in later for name in graph.reads.get(top[0], ()))
+
+
+def _summands(body: Expr) -> list[Expr]:
+    if isinstance(body, Operation) and body.function == "add":
+        return [t for a in body.args for t in _summands(a)]
+    return [body]
 
 
 def _added(bench: Bench) -> bool:

@@ -17,15 +17,18 @@ from typing import Final
 
 from chainrule.check.mistakes_bench import Bench, Found
 from chainrule.check.mistakes_formulas import formula_of
+from chainrule.check.mistakes_names import is_channels_name
 from chainrule.check.mistakes_trees import bare, terms
 from chainrule.check.tree import Apply, Derivative, Node, Number, Symbol, walk
 from chainrule.check.values import cells_of
-from chainrule.check.values_names import form_of
+from chainrule.check.values_names import form_of, full_name, label_text
 
-_COUNTS: Final = re.compile(r"parameter|multipl|operation|flop|\bmacs?\b|how many|count|learnable",
-                            re.IGNORECASE)
+_COUNTS: Final = re.compile(r"parameter|multipl|operation|flop|\bmacs?\b|how many|count|learn|"
+                            r"weights|trained|trainable", re.IGNORECASE)
 _OPERATIONS: Final = re.compile(r"multipl|operation|flop|\bmacs?\b", re.IGNORECASE)
 _LAYERS: Final = re.compile(r"channel|kernel|filter|convol", re.IGNORECASE)
+_WORK: Final = re.compile(r"parameter|weights|learn|train|\blayer|network|picture|image",
+                          re.IGNORECASE)
 _MOST: Final = 24  # terms of a count
 _DEEP: Final = 4
 _LARGE: Final = 50  # what is less comes out as twice something by accident
@@ -53,10 +56,8 @@ def plain_counts(bench: Bench) -> Iterator[Found]:
     if type(true) is not Fraction or type(mine) is not Fraction or true == mine:
         return
     text = _words(bench)
-    if not (true.denominator == mine.denominator == 1 and true > 3 and mine > 0) or not (
-            _COUNTS.search(text)) or not _all_whole(bench):
-        return
-    if any(isinstance(n, Derivative) for n in walk(bench.left)):
+    if not (true.denominator == mine.denominator == 1 and true > 3 and mine > 0) or (
+            not _all_whole(bench)) or any(isinstance(n, Derivative) for n in walk(bench.left)):
         return
     if _OPERATIONS.search(text) and mine in (2 * true, true / 2) and min(true, mine) >= _LARGE:
         counted = "as two, and count as one" if mine > true else "as one, and count as two"
@@ -67,8 +68,13 @@ def plain_counts(bench: Bench) -> Iterator[Found]:
         opened = _opened(source, bench)
         if opened is None or sum(t.value for t in opened) != true:
             continue
+        of_layer = any(words.search(text) for words in (_OPERATIONS, _LAYERS, _WORK))
+        if not _COUNTS.search(text) and not (_layered(opened) and (of_layer or _biased(opened))):
+            continue
         yield from _biases(opened, int(true - mine))
-        yield from _channels(opened, int(true - mine), text)
+        told = any(isinstance(n, Symbol) and is_channels_name(
+            full_name(n.name) + "".join(f"_{label_text(s)}" for s in n.subs)) for n in walk(source))
+        yield from _channels(opened, int(true - mine), text, of_layer and not told)
 
 
 def _words(bench: Bench) -> str:
@@ -177,7 +183,13 @@ def _biases(opened: list[_Term], gap: int) -> Iterator[Found]:
             return
 
 
-def _channels(opened: list[_Term], gap: int, text: str) -> Iterator[Found]:
+def _layered(opened: list[_Term]) -> bool:
+    """Whether numbers may be the count of a layer though no word says so: a square, and more."""
+    return all(t.sign > 0 for t in opened) and any(
+        len(t.factors) > 3 and 1 < len(set(t.factors)) < len(t.factors) for t in opened)
+
+
+def _channels(opened: list[_Term], gap: int, text: str, named: bool) -> Iterator[Found]:
     biases = {opened[k].factors[0] for k in _biased(opened)}
     for term in opened:
         if len(term.factors) < 3:
@@ -187,7 +199,7 @@ def _channels(opened: list[_Term], gap: int, text: str) -> Iterator[Found]:
         if not square and not _LAYERS.search(text):
             continue
         for f in single:
-            if f in term.plain and term.value - term.value // f == gap:
+            if (f in term.plain or named) and term.value - term.value // f == gap:
                 yield Found("input-channels", f"the number of input channels, {f}, is missing as "
                             "a factor: each kernel reaches through all of them", 0.62, True)
                 return

@@ -79,14 +79,20 @@ def flips(bench: Bench) -> Iterator[Found]:
     turned = [bench.numbers.mul(Fraction(-1), c) for c in cells_of(true)]
     if bench.near(Array(shape_of(true), tuple(turned)), work.wanted[0]):
         return  # the sign is likelier
+    for found in turnings(work):
+        yield replace(found, cost=0.75 + work.doubt() / 2, sure=True)
+        return
+
+
+def turnings(work: Work) -> Iterator[Found]:
+    """A kernel turned round in one of the program's equations, where that gives the value."""
     for change, equation, k in _changes(work, ("flip",)):
         if work.runs > _FLIPS:
             return
         if isinstance(change, Change) and work.fits(k, equation):
-            found = _described(change, work.aim.program.equations[k], bench, work.aim)
+            found = _described(change, work.aim.program.equations[k], work.bench, work.aim)
             if found is not None:
-                yield replace(found, cost=0.75 + work.doubt() / 2, sure=True)
-                return
+                yield found
 
 
 def winners(bench: Bench) -> Iterator[Found]:
@@ -359,4 +365,4 @@ def _lost_term(lost: Expr, where: str, backward: bool, cost: float, aim: Aim) ->
     return Found("unsummed-fan-out" if backward else "missing-term", text, cost)
 
 
-__all__ = ["decays", "flips", "programs", "winners"]
+__all__ = ["decays", "flips", "programs", "turnings", "winners"]

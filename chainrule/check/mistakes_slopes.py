@@ -43,7 +43,7 @@ _INFIX: Final = frozenset({"add", "sub", "mul", "div", "pow"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Slip:
+class Slip:
     """Something that stood where the slope of a function belongs."""
 
     kind: str
@@ -68,7 +68,7 @@ def _tried(bench: Bench, part: bool) -> Iterator[Found]:
     if work is None or not work.aim.bottom:
         return
     made = sorted(((slip, k, equation) for k in work.places
-                   for slip, equation in _slips(work, k)), key=lambda m: m[0].cost)
+                   for slip, equation in slipped(work, k)), key=lambda m: m[0].cost)
     for slip, k, equation in made[:_RUNS]:
         if work.visits > _VISITS:
             return
@@ -124,7 +124,7 @@ def _apart(bench: Bench, a: Value, b: Value) -> Fraction:
 
 # --- slips in one equation of the backward pass
 
-def _slips(work: Work, k: int) -> Iterator[tuple[_Slip, Equation]]:
+def slipped(work: Work, k: int) -> Iterator[tuple[Slip, Equation]]:
     """The adjoint equations with something else in the place of a slope."""
     equation = work.aim.program.equations[k]
     origin = equation.origin
@@ -197,7 +197,7 @@ def _chain(e: Expr, adjoint: Expr, ref: Ref, at: Expr, factor: Expr) -> Expr:
     return total
 
 
-def _others(node: Expr, ref: Ref, forward: Equation, term: Expr, work: Work) -> Iterator[_Slip]:
+def _others(node: Expr, ref: Ref, forward: Equation, term: Expr, work: Work) -> Iterator[Slip]:
     """What may stand in the place of a function's slope."""
     whole = term == node and not isinstance(forward.body, Reduce)
     value = shown_name(forward.target) if whole else words(node, work.aim)
@@ -209,20 +209,20 @@ def _others(node: Expr, ref: Ref, forward: Equation, term: Expr, work: Work) -> 
         yield from _powers(node, inner, where, work)
         return
     of = words(inner, work.aim)
-    yield _Slip("inner-derivative", f"the slope of the function is missing {where}: the gradient "
+    yield Slip("inner-derivative", f"the slope of the function is missing {where}: the gradient "
                 f"went through {value} as it was", 0.7, ONE)
     slope = _slope(node, inner, ref)
     lost = isinstance(slope, Apply) and slope.function == "mul" and node in slope.args
-    yield _Slip("inner-derivative" if lost else "wrong-point",  # h of h(1 − h) has lost a factor
+    yield Slip("inner-derivative" if lost else "wrong-point",  # h of h(1 − h) has lost a factor
                 f"{value} is the value of the function: its slope at {of} belongs {where}", 0.8,
                 node)
-    yield _Slip("wrong-point", f"{of} goes into the function: its slope there belongs {where}",
+    yield Slip("wrong-point", f"{of} goes into the function: its slope there belongs {where}",
                 0.95, inner)
     outputs = [node] if forward.condition is not None or term != node else []
     if not isinstance(forward.body, Reduce):
         outputs.append(Ref(forward.target, forward.subscripts))
     for output in outputs:
-        yield _Slip("wrong-point", f"the slope is taken at {words(output, work.aim)}, which comes "
+        yield Slip("wrong-point", f"the slope is taken at {words(output, work.aim)}, which comes "
                     f"out of the function; it belongs at {of}, {where}", 0.9,
                     _at(node, inner, ref, output))
     if isinstance(node, Select):
@@ -246,7 +246,7 @@ def _at(node: Expr, inner: Expr, ref: Ref, output: Expr) -> Expr:
     return moved
 
 
-def _cases(node: Select, ref: Ref, where: str, of: str) -> Iterator[_Slip]:
+def _cases(node: Select, ref: Ref, where: str, of: str) -> Iterator[Slip]:
     """The same in one of two cases."""
     branches = (node.then, node.otherwise)
     right = [_chain(b, ONE, ref, Number(0), ONE) if ref in walk(b) else Number(0)
@@ -262,10 +262,10 @@ def _cases(node: Select, ref: Ref, where: str, of: str) -> Iterator[_Slip]:
             if other == right[k]:
                 continue
             new = [other if j == k else r for j, r in enumerate(right)]
-            yield _Slip(kind, text, cost, select(node.condition, new[0], new[1]))
+            yield Slip(kind, text, cost, select(node.condition, new[0], new[1]))
 
 
-def _powers(node: Apply, inner: Expr, where: str, work: Work) -> Iterator[_Slip]:
+def _powers(node: Apply, inner: Expr, where: str, work: Work) -> Iterator[Slip]:
     """n uⁿ and uⁿ⁻¹ for n uⁿ⁻¹."""
     n = node.args[1] if node.function == "pow" else Number(2)
     if not isinstance(n, Number) or isinstance(n.value, float):
@@ -273,8 +273,8 @@ def _powers(node: Apply, inner: Expr, where: str, work: Work) -> Iterator[_Slip]
     rule = f"the derivative of {words(node, work.aim)} {where}"
     less = Number(n.value - 1)
     lower = inner if less == ONE else Apply("pow", (inner, less))
-    yield _Slip("power-rule", f"{rule}: the exponent {n.value} comes down as a factor", 0.85, lower)
-    yield _Slip("power-rule", f"{rule}: the exponent goes down by one", 0.9, mul(n, node))
+    yield Slip("power-rule", f"{rule}: the exponent {n.value} comes down as a factor", 0.85, lower)
+    yield Slip("power-rule", f"{rule}: the exponent goes down by one", 0.9, mul(n, node))
 
 
-__all__ = ["slopes", "some_slopes"]
+__all__ = ["Slip", "slipped", "slopes", "some_slopes"]

@@ -14,7 +14,7 @@ from typing import Any
 from chainrule.check.mistakes_bench import Bench, Found, Spot, said
 from chainrule.check.mistakes_names import letters_of, symbol_of
 from chainrule.check.mistakes_work import Work, shown_name, work_of
-from chainrule.check.tree import Apply, Derivative, Symbol
+from chainrule.check.tree import Apply, Derivative, Symbol, walk
 from chainrule.check.values import Array, cells_of
 from chainrule.check.values_names import form_of, plain_letter
 
@@ -104,6 +104,8 @@ def by_index(bench: Bench) -> Iterator[Found]:
     forms = form_of(left.top), form_of(left.bottom[0])
     if letters is None or any(f is None or len(f.subs) != 1 for f in forms):
         return
+    if any(isinstance(n, Apply) and n.head == "compare" for n in walk(bench.right)):
+        return  # the two cases are told apart
     i, j = letters
     same = Apply(left.start, left.end, "compare", (i, j), ("==",))
     other = Apply(left.start, left.end, "compare", (i, j), ("!=",))

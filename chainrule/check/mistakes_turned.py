@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
 from chainrule.check.mistakes_bench import Bench, Found
 from chainrule.check.mistakes_formulas import formula_of
-from chainrule.check.mistakes_program import flips
+from chainrule.check.mistakes_program import flips, turnings
 from chainrule.check.mistakes_tables import is_table
 from chainrule.check.mistakes_trees import bare, factors, terms
+from chainrule.check.mistakes_work import work_of
 from chainrule.check.rounding import printed
 from chainrule.check.tree import Node, Symbol
 from chainrule.check.values import Array
 from chainrule.check.values_names import form_of
 
 _PAIRS: Final = (2, 16)
+_DOUBT: Final = 0.8  # of a single digit, which much gives
 _Pair = tuple[int, tuple[Fraction, ...]]  # the sign of a product, and its factors without theirs
 
 
@@ -34,7 +37,10 @@ def turned(bench: Bench) -> Iterator[Found]:
                 bench.near(Array(true.shape, true.cells[::-1]), mine)):
             yield from flips(bench)
         return
-    if printed(bench.right) is not None or bench.room.drawn:
+    if bench.room.drawn:
+        return
+    if printed(bench.right) is not None:
+        yield from _number(bench)
         return
     own = formula_of(bench.room, bare(bench.left)) if form_of(bare(bench.left)) else None
     theirs = _pairs(bench.right, bench, False)
@@ -48,6 +54,27 @@ def turned(bench: Bench) -> Iterator[Found]:
             yield Found("kernel-not-flipped", "the first number of the kernel stands with the "
                         "first one below it: the kernel was not turned round", 0.6, True)
             return
+
+
+def _number(bench: Bench) -> Iterator[Found]:
+    """One cell of a convolution that has the value of the kernel laid the other way round.
+
+    The formula before the number may be right: then the kernel was turned in working it out.
+    """
+    shown, head = printed(bench.right), bench.case.head
+    if shown is None or not shown.value:
+        return
+    work = work_of(bench)
+    if work is None and head is not None and bench.near(bench.value(head), bench.value(bench.left)):
+        work = work_of(replace(bench, left=head, cache={}, memo=[]))
+    true = None if work is None else work.truth(0)
+    if work is None or true is None or isinstance(true, Array | bool) or bench.near(
+            bench.numbers.mul(Fraction(-1), true), bench.value(bench.right)):
+        return
+    for found in turnings(work):
+        doubt = work.doubt()
+        yield replace(found, cost=0.75 + doubt / 2, sure=doubt < _DOUBT)
+        return
 
 
 def _pairs(node: Node, bench: Bench, names: bool) -> list[tuple[Fraction, Fraction]]:

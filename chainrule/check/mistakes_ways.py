@@ -157,6 +157,9 @@ class _Sums:
         if self.aim.program.tensors[of].role == "parameter" and not self.written:
             return self._found("unsummed-parameter", f"{name} is used in several places: the "
                                f"contribution from {through} is not added", 0.85)
+        if self._shares(lost, of):
+            return self._found("softmax-diagonal", f"{name} stands in {through} as well: each of "
+                               "them depends on every input, not on its own alone", 0.8)
         more = "ways" if len(lost) > 1 else "way"
         same = len({t.through for t in lost}) < len(lost) or all(
             t.through in {k.through for k in self._kept(lost, of)} for t in lost)
@@ -164,6 +167,17 @@ class _Sums:
                 if same else f"the {more} from {name} through {through} "
                 f"{'were' if len(lost) > 1 else 'was'} left out")
         return self._found("unsummed-fan-out", text, 0.85)
+
+    def _shares(self, lost: list[_Term], of: str) -> bool:
+        """Whether only one was followed of numbers that are shares of a whole: they add up to 1."""
+        kept = {t.through for t in self._kept(lost, of)}
+        names = kept | {t.through for t in lost}
+        tensors = self.aim.program.tensors
+        if of == self.aim.bottom or len(kept) != 1 or len(names) < 3 or any(
+                n not in tensors or tensors[n].shape for n in names):
+            return False
+        return all(self.bench.same(_added([base.tensor(n) for n in names]), Fraction(1))
+                   for base in self.work.base)
 
     def _kept(self, lost: list[_Term], of: str) -> list[_Term]:
         target = self.aim.target if of == self.aim.bottom else next(

@@ -161,6 +161,26 @@ class Work:
         self.runs += 1
         return all(self._fits(k, equation, j) for j in range(len(self.base)))
 
+    def together(self, changes: dict[int, Equation]) -> bool:
+        """Whether several changed equations give what the student has, everywhere."""
+        self.runs += 1
+        equations = list(self.aim.program.equations)
+        for k, equation in changes.items():
+            equations[k] = equation
+        graph = Graph(replace(self.aim.program, equations=tuple(equations)))
+        moved = graph.dependents(frozenset(e.target for e in changes.values()))
+        for j, base in enumerate(self.base):
+            try:
+                cells = Cells(graph, base.sizes, base.inputs, self.bench.numbers, base)
+                cells.moved = moved
+                value = self.seen(cells, j)
+            except (Unknown, ChainruleError, ArithmeticError, LookupError, RecursionError,
+                    ValueError, TypeError, AssertionError):
+                return False  # changes that make no sense
+            if value is None or not self.like(value, j):
+                return False
+        return True
+
     def _fits(self, k: int, equation: Equation, j: int) -> bool:
         value = self.result(k, equation, j)
         return value is not None and self.like(value, j)

@@ -50,6 +50,7 @@ from chainrule.document.blocks import (
 )
 from chainrule.document.blocks import plain as plain_text
 
+_NONE: Final = "no answer was found"
 _PLAIN: Final = 4  # words of a reason that says no more than the verdict does
 _END: Final = re.compile(r"(?<=[.?!]) ")  # between two sentences
 _WIDE: Final = 48  # characters of a formula in the overview
@@ -141,11 +142,13 @@ def standing(found: Findings, q: Marked) -> str:
     if q.undecided:
         return "for a person to decide"
     if not own and not q.points:
-        return q.why if "person" in q.why else "no answer found"
+        return "no answer found" if q.why in ("", _NONE) else q.why
     if any(j.verdict == "follows" for j in own):
         return "right, but for an earlier mistake"
     if q.points >= q.most:
         return "right"
+    if own and not q.points and q.why == _NONE:
+        return "right, but not what was asked for"
     return q.why if own and not q.points and len(q.why.split()) > _PLAIN else "not complete"
 
 
@@ -164,6 +167,8 @@ def _question(found: Findings, q: Marked, audience: Audience, limit: int) -> lis
     blocks += _marks(found, own, audience, limit)
     if q.points < q.most and len(q.why.split()) > _PLAIN and audience == "teacher":
         blocks.append(p(sentence(q.why)))
+    elif right and q.why == _NONE and not q.points and len(right) == len(own):
+        blocks.append(p("This is right, but it is not what was asked for."))
     elif len(blocks) == 1:
         blocks.append(p("No answer was found."))
     return blocks

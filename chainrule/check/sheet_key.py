@@ -43,6 +43,7 @@ from chainrule.lang.expr import Expr
 from chainrule.lang.printing import expression_text
 
 SCHEMA: Final = 1
+_NO_ANSWER: Final = p("(no model answer is given)")
 _BARE: Final = re.compile(r"(?:\s*\$\$[^$=]+=\s*\{\{[^{}]+\}\}\s*\$\$\s*)*")  # values, no working
 
 
@@ -86,6 +87,8 @@ def _answered(sheet: Sheet, filler: Filler, question: Question, work: bool,
         found.append(note("also right: ", *separated(map(code, question.accept), ", ")))
     worked = working(question, part, filler.asked(question), filler.values[part.name],
                      before(sheet, question), filler.names(question.part), kept) if work else []
+    if worked and question.ask == "closed" and found[1:] == [_NO_ANSWER]:
+        found[1:] = [p("See the last line of the working.")]
     if worked:
         found += [p(strong("Working")), *worked]
     if question.ask == "text":
@@ -109,7 +112,7 @@ def _plain_answer(filler: Filler, question: Question) -> list[Block]:
     """An answer made from the value, the target, the first configuration or the choice."""
     source = _made(filler, question)
     if source is None:
-        return [p("(no model answer is given)")]
+        return [_NO_ANSWER]
     if isinstance(source, str):
         return [Paragraph(running(source))]
     return [MathBlock(source)]

@@ -79,6 +79,8 @@ def asked_for(rounding: Rounding) -> str:
         return f"Give numbers to {rounding.decimals} decimal {places}."
     if rounding.significant is not None:
         return f"Give numbers to {rounding.significant} significant digits."
+    if rounding.absolute == 0 or rounding.relative == 0:
+        return "Give exact numbers."
     if rounding.absolute is not None:
         return f"Numbers may be off by {rounding.absolute:g}."
     if rounding.relative is not None:

@@ -273,9 +273,21 @@ class Functions:
         }
         one.pop("tanh'")
         one["log_softmax"] = one["logsoftmax"]
+        if name in ("sum", "mean") and len(args) == 1:
+            return lambda: one[name](self._each(args[0], frame))
         if name in one and len(args) == 1:
             return lambda: one[name](self.value(args[0], frame))
         return None
+
+    def _each(self: Evaluator, node: Node, frame: Frame) -> Value:
+        """What a sum in words adds up: sum(x_i) is over all i, unless i is one number here."""
+        try:
+            return self.value(node, frame)
+        except Need:
+            over = self.over_letters(node, frame)
+            if over is None:
+                raise
+            return over
 
     def _swish(self: Evaluator, v: Value) -> Value:
         return cellwise(self.numbers.mul, v, self._map("sigmoid", v))

@@ -15,6 +15,7 @@ from chainrule.check.paper import Place
 from chainrule.check.read import words as w
 from chainrule.check.read.formulas import Reader
 from chainrule.check.read.prepare import prepared
+from chainrule.check.read.settings import parted
 from chainrule.check.read.tokens import Habits, Lexer, Token, Unreadable
 from chainrule.check.tree import Apply, Node
 from chainrule.limits import PAPER_FORMULA
@@ -90,7 +91,7 @@ def formula_pieces(source: str, offset: int = 0, habits: Habits | None = None,
         label = found.group()
         source, offset = source[found.end() :], offset + found.end()
     habits = habits or Habits()
-    tokens = prepared(Lexer(source, offset, habits, plain).tokens())
+    tokens = prepared(parted(Lexer(source, offset, habits, plain).tokens(), source, offset))
     return label, Cutter(tokens, habits, source, offset, plain).pieces()
 
 

@@ -58,6 +58,7 @@ class Derivatives(Reductions):
         first, order = self._order(top[0] + 1, top[1])
         body = self.whole(first, top[1]) if first < top[1] else None
         below = self._bottoms(*bottom, order)
+        self._agree(order, len(below))
         node = Derivative(start, end, body, below, total=kind == "d")
         return node if body is not None else self.operator(node)
 
@@ -72,6 +73,12 @@ class Derivatives(Reductions):
             text = self.tokens[k].text
             return k + 1, int(text) if text in ("2", "3", "4") else 0
         return at, 1
+
+    def _agree(self, order: int, times: int) -> None:
+        """A derivative of some order is by as many variables: else one of both is a slip."""
+        if order not in (0, times):
+            raise self.fail(f"a derivative of order {order} by {times} "
+                            f"variable{'s' if times > 1 else ''}")
 
     def _bottoms(self, start: int, end: int, order: int) -> tuple[Node, ...]:
         """What is differentiated by: the parts behind each d of the denominator."""
@@ -149,13 +156,14 @@ class Derivatives(Reductions):
             return Apply(token.start, top.end, "call:partial", (top,))  # a lone ∂x
         self.at += 1
         bottoms: list[Node] = []
-        while self.marker(self.at, self.end) == kind and len(bottoms) < 4:
+        while self.marker(self.at, self.end) == kind and len(bottoms) < (order or 4):
             self.at += 1
             node = self.behind(self.atom()) if top is not None else self._variable()
             times = 1
             if order > 1 and isinstance(node, Apply) and node.head == "power":
                 times, node = order, node.args[0]
             bottoms += [node] * times
+        self._agree(order, len(bottoms))
         found = Derivative(token.start, self.last(), top, tuple(bottoms), total=kind == "d")
         return found if top is not None else self.operator(found)
 

@@ -164,10 +164,20 @@ class Names(Cursor):
             return self.reduction(w.REDUCES[name], token)
         if name in ("Sigma", "sum") and self.peek().text == "_":
             return self.reduction("sum", token)
-        if name == "sum" and self.plain and self.peek().kind in ("sym", "num", "word"):
+        if name in ("Sigma", "sum") and self._sums(name, token):
             return self.reduction("sum", token)
         symbol = Symbol(token.start, token.end, name, token.bold)
         return self.named(symbol, known=token.kind == "word")
+
+    def _sums(self, name: str, token: Token) -> bool:
+        r"""Whether a sign without an index is a sum over what stands behind it: \sum x_i y_i."""
+        behind = self.peek()
+        if name == "sum" and (self.plain or self.source[token.start - self.offset] == "\\"):
+            tight = self.plain and not behind.gap  # sum(x) is a call
+            return self.starts_operand() and (behind.kind != "open" or not tight)
+        before = self.tokens[self.at - 2].kind if self.at > 1 else "rel"
+        return (name == "Sigma" and self.plain and before in ("rel", "op")
+                and behind.kind == "sym" and self.peek(1).text == "_")
 
     def named(self, symbol: Symbol, known: bool = False) -> Node:
         """A name whose letter was read, with its scripts and what it is called with."""
