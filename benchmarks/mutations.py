@@ -41,7 +41,8 @@ with other seeds. The second set
 ({second})
 was written afterwards, by somebody who had not seen the detectors: at first 78% of its mistakes
 were named rightly. Then the detectors of the weakest kinds were made more general, without looking
-at that set's mistakes. Beneath the table of mistakes are the numbers of each set.
+at that set's mistakes, though with its generators at hand. Beneath the table of mistakes are the
+numbers of each set.
 """
 
 

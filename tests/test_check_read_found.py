@@ -284,3 +284,13 @@ def test_reading_stays_linear(piece: str) -> None:
 def test_a_derivative_of_some_order_is_by_as_many_variables(text: str, read: bool) -> None:
     (piece,) = read_formula(text)
     assert (piece.sides[0].node is not None) == read
+
+
+@pytest.mark.parametrize(("text", "right"), [
+    ("μ = 1/N sum (x_i)", "1/N sum (x_i)"), ("so y = N sum (see below) holds", "N"),
+    ("v = 1/N sum ((x_i - mu)^2)", "1/N sum ((x_i - mu)^2)"),
+    ("y = c exp (-2x) for all x", "c exp (-2x)")])
+def test_a_function_with_a_space_before_its_bracket_stays_in_the_formula(
+        text: str, right: str) -> None:
+    (claim,) = read_claims(read_paper(text + "\n", "p.md")).claims
+    assert claim.right.text == right

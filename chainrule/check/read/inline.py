@@ -41,6 +41,7 @@ _RELATION: Final = words("= == := ≡ ≠ ≈ ≤ ≥ < >")
 _NUMBER_LIST: Final = re.compile(
     r"\[\s{0,9}-?[\d.]{1,40}(?:(?:\s{0,9}[,;]\s{0,9}|\s{1,9})[\[\]]?-?[\d.]{1,40}){1,60}[\]\s]{1,4}")
 _INTEREST: Final = re.compile(r"[=<>\\≤≥≠≈≡∴∵⇒⟹→∈∀\[]|:=")
+_LONGEST: Final = 200  # characters in the brackets of a function
 _APPLIED: Final = re.compile(r"\s?(?:[A-Za-zα-ωΣ](?![a-z])|\(|(?:log|ln|exp|sum)\b)")
 _OF_NAME: Final = re.compile(r"(?:_\w{1,9})?\s{1,2}[A-Za-zα-ωΑ-Ω](?![^\W\d])")
 _RANGE: Final = re.compile(r"\s?\.\.\s?-?\d")
@@ -204,8 +205,8 @@ def _mathlike(kind: str, token: str, text: str, match: re.Match[str], run: _Run,
     if bare[0] == "d" and len(bare) <= 6 and (after == "/" or under):
         return True
     return bare in ("softmax", "sigmoid", "relu", "ReLU", "log", "ln", "exp", "sin", "cos", "tan",
-                    "tanh", "sqrt", "max", "min", "sum") and (
-                        after in "([{ _" and _follows_sign(run))
+                    "tanh", "sqrt", "max", "min", "sum") and after in "([{ _" and (
+                        _follows_sign(run) or _applied(text, match.end(), run))
 
 
 def _in_braces(run: _Run) -> bool:
@@ -222,6 +223,18 @@ def _in_braces(run: _Run) -> bool:
 
 def _touches(run: _Run, after: str) -> bool:
     return (after in "=+*/^_([)-" and after != "") or _follows_sign(run)
+
+
+def _applied(text: str, at: int, run: _Run) -> bool:
+    """Whether a function's bracket comes, in what is a formula already: mu = 1/N sum (x_i)."""
+    if text[at : at + 2] != " (" or not any(t[1] in _RELATION for t in run.tokens):
+        return False
+    depth = 0
+    for k in range(at + 1, min(len(text), at + _LONGEST)):
+        depth += (text[k] == "(") - (text[k] == ")")
+        if not depth:
+            return re.search(r"[^()a-z ]", text[at + 1 : k]) is not None
+    return False
 
 
 def _follows_sign(run: _Run) -> bool:
