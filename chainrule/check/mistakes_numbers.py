@@ -151,6 +151,18 @@ def _early(bench: Bench, shown: Printed) -> Iterator[Found]:
                 return
 
 
+def _rounded(bench: Bench, node: Node, decimals: int) -> tuple[Fraction, Fraction, Node | None]:
+    """A node's number, that number rounded, and what is then written for it; None for no number."""
+    value = bench.value(node)
+    exact = None if value is None or isinstance(value, Array | bool) else (
+        bench.numbers.exactly(value))
+    if exact is None:
+        return Fraction(0), Fraction(0), None
+    near = Fraction(round(exact * 10**decimals), 10**decimals)
+    put = number(node, rounded_text(abs(near), decimals))
+    return exact, near, put if near >= 0 else negated(put)
+
+
 def _all_rounded(bench: Bench, shown: Printed) -> Iterator[Found]:
     """The number that comes out when every quantity of the formula is rounded first."""
     leaves = [n for n in _inside(bench) if isinstance(n, Symbol)]
@@ -158,15 +170,11 @@ def _all_rounded(bench: Bench, shown: Printed) -> Iterator[Found]:
         tree = bench.left
         steps = {}
         for leaf in leaves:
-            value = bench.value(leaf)
-            exact = None if value is None or isinstance(value, Array | bool) else (
-                bench.numbers.exactly(value))
-            if exact is None:
+            exact, near, put = _rounded(bench, leaf, decimals)
+            if put is None:
                 return
-            near = Fraction(round(exact * 10**decimals), 10**decimals)
             if near != exact:
-                put = number(leaf, rounded_text(abs(near), decimals))
-                tree = swapped(tree, leaf, put if near >= 0 else negated(put))
+                tree = swapped(tree, leaf, put)
                 steps[said(leaf)] = number_text(near)
         if steps and _gives(bench, tree, shown):
             text = ", ".join(f"{name} to {near}" for name, near in steps.items())
@@ -188,15 +196,11 @@ def _pieces_rounded(bench: Bench, shown: Printed) -> Iterator[Found]:
         for decimals in (3, 2, 1) if 1 <= len(parts) <= _NODES else ():
             tree, changed = bench.left, False
             for part in parts:
-                value = bench.value(part)
-                exact = None if value is None or isinstance(value, Array | bool) else (
-                    bench.numbers.exactly(value))
-                if exact is None:
+                exact, near, put = _rounded(bench, part, decimals)
+                if put is None:
                     break
-                near = Fraction(round(exact * 10**decimals), 10**decimals)
                 changed = changed or near != exact
-                put = number(part, rounded_text(abs(near), decimals))
-                tree = swapped(tree, part, put if near >= 0 else negated(put))
+                tree = swapped(tree, part, put)
             if changed and _gives(bench, tree, shown):
                 yield Found("early-rounding", f"it comes from rounding to {decimals} "
                             f"decimal{'s' * (decimals > 1)} on the way", 0.8, True)
